@@ -219,7 +219,7 @@ def train_piece(setup: Setup, observe: Observer, stop: Stopping) -> Arm:
         "",
         setup.experiment.network.activation,
         setup.network.layout.size,
-        chosen.theta,
+        np.ascontiguousarray(chosen.theta),
         chosen.statistics,
         steps,
         curves,

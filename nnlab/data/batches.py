@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.randomness import Purpose, stream
+from nnlab.maths.randomness import Purpose, Streams, stream
 
 RUNS = 32
 
 
-def shuffled(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """A permutation (rows,) that depends on the seed and the epoch alone."""
-    return stream(seed, Purpose.SHUFFLE, epoch).permutation(rows)
+def shuffles(rows: int, seeds: Sequence[int], epoch: int) -> NDArray[np.int64]:
+    """A permutation for each seed, (R, rows), that depends on that seed and the epoch alone."""
+    streams = Streams(seeds, Purpose.SHUFFLE, epoch)
+    return np.stack([streams[replica].permutation(rows) for replica in range(len(seeds))])
 
 
 def shuffled_in_blocks(rows: int, block: int, seed: int, epoch: int) -> NDArray[np.int64]:

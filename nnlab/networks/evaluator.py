@@ -12,6 +12,7 @@ from nnlab.maths import one_hot
 from nnlab.maths.decisions import Decisions, keeps_decisions
 from nnlab.maths.metrics import Scored
 from nnlab.networks.network import Network, Pass, mean_over_samples, rows_of
+from nnlab.networks.replicas_first import pass_of
 
 Array = NDArray[Any]
 
@@ -95,7 +96,7 @@ class Evaluator:
         for group, evaluation in zip(self.groups, self._passes_for(x.shape[1]), strict=True):
             outputs[group] = evaluation.forward(rows_of(x, group))
             if y is not None:
-                losses[group] = evaluation.head.losses(evaluation.z, rows_of(y, group))
+                losses[group] = evaluation.losses(rows_of(y, group))
             if scores is not None:
                 scores[group] = evaluation.scores
 
@@ -103,7 +104,7 @@ class Evaluator:
         if rows not in self._passes:
             statistics = self.statistics
             self._passes[rows] = [
-                Pass(
+                pass_of(
                     self.network.of_replica(group.start) if group.start is not None else self.network,
                     self.theta[group],
                     None,

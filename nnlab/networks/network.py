@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nnlab.maths.initializers import draws_from, legacy_draws
 from nnlab.maths.losses import Head
-from nnlab.maths.randomness import Purpose, stream
+from nnlab.maths.randomness import Purpose, Streams
 from nnlab.maths.signal.normal import STANDARD, Moments
 from nnlab.networks.layers.base import (
     BoundLayer,
@@ -196,10 +196,11 @@ class Network:
         """
         theta = np.empty((len(seeds), self.layout.size), dtype)
         views = self.layout.views(theta)
+        streamed = _Streamed(seeds)
         looks = any(isinstance(layer, Weighted) and layer.looks_at_signal for layer in self.layers)
         for replica, seed in enumerate(seeds):
             rows = inputs(replica) if looks and inputs is not None else self._standard_inputs
-            draws = _legacy(np.random.RandomState(seed)) if generator == "legacy" else _streamed(seed)
+            draws = _legacy(np.random.RandomState(seed)) if generator == "legacy" else streamed.of(replica)
             for place, (layer, shape) in enumerate(self._with_inputs()):
                 incoming = InputSignal()
                 if isinstance(layer, Weighted) and layer.looks_at_signal:
@@ -266,13 +267,22 @@ def _legacy(state: np.random.RandomState) -> Callable[[str], DrawsFor]:
     return lambda _layer: lambda shape: legacy_draws(state, shape)
 
 
-def _streamed(seed: int) -> Callable[[str], DrawsFor]:
-    # By name: `dense2` starts from the same draws whatever activation stands before it.
-    def of_layer(layer: str) -> DrawsFor:
-        generator = stream(seed, Purpose.WEIGHTS, zlib.crc32(layer.encode()))
-        return lambda shape: draws_from(generator, shape)
+class _Streamed:
+    """The draws of each replica for each layer with weights."""
 
-    return of_layer
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.seeds, self.streams = seeds, dict[str, Streams]()
+
+    def of(self, replica: int) -> Callable[[str], DrawsFor]:
+        """By name: `dense2` starts from the same draws whatever activation stands before it."""
+
+        def of_layer(layer: str) -> DrawsFor:
+            if layer not in self.streams:
+                self.streams[layer] = Streams(self.seeds, Purpose.WEIGHTS, zlib.crc32(layer.encode()))
+            generator = self.streams[layer][replica]
+            return lambda shape: draws_from(generator, shape)
+
+        return of_layer
 
 
 class Pass:
@@ -297,13 +307,13 @@ class Pass:
         context: PassContext | None = None,
         part_of: int | None = None,
     ) -> None:
-        self.head, self.theta, self.gradient = network.head.forms(theta.dtype), theta, gradient
-        self.has_one_replica, self.context = len(theta) == 1, PassContext() if context is None else context
+        self.head, self.given, self.given_gradient = network.head.forms(theta.dtype), theta, gradient
+        self.theta, self.gradient = self._own(theta), None if gradient is None else self._own(gradient)
+        self.has_one_replica, self.context = len(self.theta) == 1, PassContext() if context is None else context
         fills = network.statistics.fills(len(theta), theta.dtype) if statistics is None else statistics
         self.layers = self._bound(network, batch, fills)
         self.from_last = self.layers[:0:-1]  # all but the first, from the last on
-        self.a = np.empty((len(theta), batch, network.outputs), theta.dtype)
-        self.dz = np.empty((len(theta), batch, network.widths[-1]), theta.dtype)
+        self.a, self.dz = self._room(batch, (network.outputs,)), self._room(batch, (network.widths[-1],))
         self.inner_dz = self._inner(self.dz)
         self.x = self.inner_x = self.inner_z = np.empty(0)  # the arrays that came last: none yet
         self.l1 = network.layout.coefficients("l1", theta.dtype)
@@ -321,10 +331,24 @@ class Pass:
         for depth, (layer, shape, given) in enumerate(
             zip(network.layers, network.shapes[:-1], network.shapes[1:], strict=True)
         ):
-            outputs = self._inner(_room(len(self.theta), batch, given, self.theta.dtype))
+            outputs = self._inner(self._room(batch, given))
             buffers = Buffers(parameters, gradients, kept, outputs, self.context, depth > 0, shape)
-            bound.append(bound_to(layer, buffers))
+            bound.append(self._bind(layer, buffers))
         return bound
+
+    def _own(self, values: Array) -> Array:
+        """Theta or its gradient as this pass needs it: the array itself, or room for a copy where it lies otherwise."""
+        return values if values.flags.c_contiguous else np.empty(values.shape, values.dtype)
+
+    def _room(self, batch: int, shape: Shape) -> Array:
+        """A buffer (R, m, units); images lie in memory samples last."""
+        if is_image(shape):
+            return np.empty((len(self.theta), units_of(shape), batch), self.theta.dtype).mT
+        return np.empty((len(self.theta), batch, units_of(shape)), self.theta.dtype)
+
+    def _bind(self, layer: Layer, buffers: Buffers) -> BoundLayer:
+        """The layer at work in this pass."""
+        return bound_to(layer, buffers)
 
     def _views(self, layout: Layout, values: Array) -> dict[str, Array]:
         return {name: self._inner(view) for name, view in layout.views(values).items()}
@@ -339,16 +363,19 @@ class Pass:
 
     def _enter(self, x: Array) -> Array:
         """The inputs as the first layer wants them. Making a view takes time: it is kept while x is the same."""
-        self.x, self.inner_x = x, self._inner(x)
+        if self.theta is not self.given:
+            self.theta[...] = self.given
+        if x is not self.x:
+            self.x, self.inner_x = x, self._inner(x)
         return self.inner_x
 
     def forward(self, x: Array) -> Array:
         """The outputs (R, m, K) for x; logits stay in `self.z`."""
-        values = self.inner_x if x is self.x else self._enter(x)
+        values = self.inner_x if x is self.x and self.theta is self.given else self._enter(x)
         for layer in self.layers:
             values = layer.forward(values)
         if values is not self.inner_z:
-            self.inner_z, self.z = values, self.outer(values)
+            self.inner_z, self.z = values, values[None] if self.has_one_replica else values
         if self.head.outputs is None:
             self.a = self.z
         else:
@@ -365,6 +392,10 @@ class Pass:
         if not self.has_scores:
             return self.a
         return self.outer(self.layers[-1].z) if self.head.outputs is None else self.head.sign * self.z
+
+    def intermediates(self) -> list[dict[str, Array]]:
+        """What each layer computes on the way to its outputs, by name, (m, units) and the like; of a single replica."""
+        return [{name: values.copy() for name, values in layer.intermediates().items()} for layer in self.layers]
 
     def forward_by_layer(self, x: Array) -> Iterator[Array]:
         """The outputs of each layer in turn, (R, m, units); `forward` must come after it before anything else."""
@@ -384,7 +415,11 @@ class Pass:
 
     def loss(self, y: Array) -> Array:
         """The mean loss of the batch that went forward last, (R,), without penalties."""
-        return mean_over_samples(self.head.losses(self.z, y))
+        return mean_over_samples(self.losses(y))
+
+    def losses(self, y: Array) -> Array:
+        """The loss of each sample that went forward last, (R, m)."""
+        return self.head.losses(self.z, y)
 
     def penalty(self) -> Array:
         """The penalties' part of the objective, sum of l1 |w| + l2/2 w² over weights, (R,)."""
@@ -419,10 +454,11 @@ class Pass:
 
     def add_penalties(self, gradient: Any) -> None:
         """Add the gradient of the penalties to that of the loss, (R, P)."""
+        theta = self.theta[: len(gradient)]
         if self.l1 is not None:
-            gradient += self.l1 * np.sign(self.theta)
+            gradient += self.l1 * np.sign(theta)
         if self.l2 is not None:
-            gradient += self.l2 * self.theta
+            gradient += self.l2 * theta
 
     def backward_by_layer(self, y: Array) -> Iterator[Array | None]:
         """dL/dz, (R, m, units), then from the last layer on dL/dx of each, whose own gradient is then written.
@@ -441,13 +477,6 @@ class Pass:
         """The loss's derivative by each layer's outputs, from the first layer on, (R, m, units) each."""
         found = [dy.copy() for dy in self.backward_by_layer(y) if dy is not None]
         return found[::-1]
-
-
-def _room(replicas: int, batch: int, shape: Shape, dtype: Any) -> Array:
-    """A buffer (R, m, units); images lie in memory samples last."""
-    if is_image(shape):
-        return np.empty((replicas, units_of(shape), batch), dtype).mT
-    return np.empty((replicas, batch, units_of(shape)), dtype)
 
 
 def rows_of(values: Any, replicas: slice) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nnlab.networks.layers.base import PassContext, ReplicaContext
 from nnlab.networks.network import Network, Pass, mean_over_samples, rows_of
+from nnlab.networks.replicas_first import pass_of
 
 Array = NDArray[Any]
 
@@ -63,7 +64,7 @@ class PassInPieces:
         """Add the gradient of a piece; its losses (R, m), or none."""
         self.context.piece = number
         self.piece.forward(x)
-        losses = self.piece.head.losses(self.piece.z, y) if measured else np.empty((1, 0))
+        losses = self.piece.losses(y) if measured else np.empty((1, 0))
         self.piece.backward_loss(y)
         np.add(self.gradient, self.own, self.gradient)
         return losses
@@ -149,5 +150,5 @@ def training_pass(
         return PassByReplica(network, theta, gradient, batch, statistics, context)
     rows = network.rows_at_once(batch, trains=True)
     if rows == batch:
-        return Pass(network, theta, gradient, batch, statistics, context)
+        return pass_of(network, theta, gradient, batch, statistics, context)
     return PassInPieces(network, theta, gradient, batch, rows, statistics, context)

@@ -15,6 +15,7 @@ from nnlab.config.experiment import SPLITS, Finding, refusal
 from nnlab.config.schema import Experiment
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import LayerShapeError, Network
+from nnlab.networks.replicas_first import laid_out
 from nnlab.setup.gates import gate_findings
 from nnlab.setup.model import Model
 from nnlab.setup.network import dtype_of, network_for, place_of_layer
@@ -73,6 +74,7 @@ class Setup:
         """The state before the first step, one replica per seed."""
         experiment = self.experiment
         theta = self.network.start(self.rows.seeds, dtype_of(experiment), experiment.generator, self.rows.inputs)
+        theta = laid_out(theta, self.network, max(self.plan.epoch.sizes))
         statistics = self.network.statistics.fills(len(theta), theta.dtype)
         state = State.start(theta, self.optimizer.start(theta), statistics)
         if self.plan.running_loss:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.data.batches import shuffled, shuffled_in_blocks
+from nnlab.data.batches import shuffled_in_blocks, shuffles
 from nnlab.data.stored import Stacked
 from nnlab.training.epochs import Epoch
 
@@ -25,8 +25,10 @@ class Batches:
     """
 
     def __init__(self, x: Any, y: Array, seeds: Sequence[int], cut: Epoch, *, shuffle: bool) -> None:
-        self.x, self.y, self.seeds, self.cut = x, np.asarray(y) if cut.is_one_batch else y, seeds, cut
-        self.shuffle = shuffle and not cut.is_one_batch
+        self.x, self.y, self.seeds, self.cut, self.is_one_batch = x, y, seeds, cut, cut.is_one_batch
+        if self.is_one_batch:  # always the same arrays: a pass need not copy what nobody can write to
+            self.x, self.y = _unchanging(x), _unchanging(np.asarray(y))
+        self.shuffle = shuffle and not self.is_one_batch
         self._epoch = -1
         if self.shuffle:
             self._flat_x, self._flat_y = self._flat_inputs(), y.reshape(-1, y.shape[2])
@@ -39,7 +41,7 @@ class Batches:
 
     def at(self, step: int) -> tuple[Array, Array]:
         """X and y of the batch before update number `step` + 1; the next batch may overwrite them."""
-        if self.cut.is_one_batch:
+        if self.is_one_batch:
             return self.x, self.y
         epoch, number = divmod(step, self.cut.steps)
         part = self.cut.part(number)
@@ -48,13 +50,13 @@ class Batches:
     def positions(self, step: int) -> NDArray[np.int64]:
         """Where the rows of that batch stand in the training part of each replica, (R, m)."""
         epoch, number = divmod(step, self.cut.steps)
-        in_order = np.arange(self.cut.rows)
-        orders = [self._order(seed, epoch) if self.shuffle else in_order for seed in self.seeds]
-        return np.stack(orders)[:, self.cut.part(number)]
+        in_order = np.broadcast_to(np.arange(self.cut.rows), (len(self.seeds), self.cut.rows))
+        orders = self._orders_in(epoch) if self.shuffle else in_order
+        return orders[:, self.cut.part(number)].copy()
 
-    def _order(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        """The rows (N,) of one replica in the order of an epoch."""
-        return shuffled(self.cut.rows, seed, epoch)
+    def _orders_in(self, epoch: int) -> NDArray[np.int64]:
+        """The rows of each replica in the order of an epoch, (R, N)."""
+        return shuffles(self.cut.rows, self.seeds, epoch)
 
     def _gathered(self, epoch: int, part: slice) -> tuple[Array, Array]:
         if epoch != self._epoch:
@@ -68,7 +70,7 @@ class Batches:
 
     def _shuffled(self, epoch: int) -> Array:
         """Row numbers into the flattened parts, (R, N): each replica's own order within its own part."""
-        orders = np.stack([self._order(seed, epoch) for seed in self.seeds])
+        orders = self._orders_in(epoch)
         if len(self.x) > 1:
             orders = orders + np.arange(len(self.x))[:, None] * self.cut.rows
         return orders.astype(np.int32 if self.x.size < 2**31 else np.int64)
@@ -89,8 +91,8 @@ class BlockBatches(Batches):
     def _flat_inputs(self) -> Array:
         return np.empty((0, self.x.shape[2]), self.x.dtype)
 
-    def _order(self, seed: int, epoch: int) -> NDArray[np.int64]:
-        return shuffled_in_blocks(self.cut.rows, self.block, seed, epoch)
+    def _orders_in(self, epoch: int) -> NDArray[np.int64]:
+        return np.stack([shuffled_in_blocks(self.cut.rows, self.block, seed, epoch) for seed in self.seeds])
 
     def _gathered(self, epoch: int, part: slice) -> tuple[Array, Array]:
         number, begin = divmod(part.start, self.block)
@@ -127,6 +129,13 @@ def batches_of(x: Any, y: Array, seeds: Sequence[int], cut: Epoch, *, shuffle: b
     if cut.is_one_batch:
         return Batches(x[:, :], y, seeds, cut, shuffle=shuffle)
     return BlockBatches(x, y, seeds, cut, shuffle=shuffle)
+
+
+def _unchanging(values: Array) -> Array:
+    """The same numbers in an array that cannot be written to."""
+    view = values[...]
+    view.flags.writeable = False
+    return view
 
 
 def _room(values: Array, replicas: int, rows: int) -> Array:

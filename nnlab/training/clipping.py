@@ -24,7 +24,8 @@ def gradient_clippers(gradient: Array, value: float | None, norm: float | None) 
 
 def _clip_norm(gradient: Array, limit: float) -> None:
     """Scale each replica's gradient so that its norm is at most `limit` (Pascanu, Mikolov, Bengio 2013, ICML)."""
-    norm = np.sqrt((gradient * gradient).sum(axis=-1, keepdims=True))
+    # Each replica's squares lie in a row, wherever its gradient does: the sum then has the bits of a lone replica's.
+    norm = np.sqrt(np.square(gradient, order="C").sum(axis=-1, keepdims=True))
     if not np.isfinite(norm).all():  # squares overflow long before the entries do
         largest = np.abs(gradient).max(axis=-1, keepdims=True)
         norm = np.where(np.isfinite(norm), norm, largest * np.linalg.norm(gradient / largest, axis=-1, keepdims=True))
@@ -43,5 +44,5 @@ def norm_limiters(network: Network, theta: Array) -> Iterator[Callable[[], None]
 
 def _bound(weights: Array, limit: float) -> None:
     """Scale each unit's incoming weights so that their norm is at most `limit` (Srivastava et al. 2014)."""
-    norm = np.sqrt(np.ones((1, weights.shape[1]), weights.dtype) @ (weights * weights))
+    norm = np.sqrt(np.ones((1, weights.shape[1]), weights.dtype) @ np.square(weights, order="C"))
     weights *= np.minimum(1, limit / np.maximum(norm, np.finfo(weights.dtype).tiny))

@@ -41,7 +41,7 @@ class Guard:
 
     def __init__(self, state: State, gradient: Array, steps_on: Callable[[State], Steps]) -> None:
         self.state, self.gradient, self.steps_on = state, gradient, steps_on
-        self.flat_gradient, self.flat_theta = gradient.ravel(), state.theta.ravel()
+        self.flat_gradient, self.flat_theta = gradient.ravel("K"), state.theta.ravel("K")  # views
         self.held_rows: list[tuple[Array, Array]] = []  # each array that an update changes, and the rows of those held
         self.copy, self.next_copy = state, state.step
         self._note_initial_losses()
@@ -97,7 +97,7 @@ class Guard:
         if not is_finite:
             # The sum of float32 squares may overflow although every entry is finite.
             bad |= ~np.isfinite(self.gradient).all(axis=-1)
-            exact = self.gradient.astype(np.float64).ravel()
+            exact = self.gradient.astype(np.float64).ravel("K")
             state.squares[step % NORMS_KEPT] = exact.dot(exact)
         if measured:
             bad |= self._too_large(state.batch_loss)

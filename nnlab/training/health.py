@@ -109,7 +109,7 @@ class Health:
         """`update`, which takes note of its size where it `is_due` after that step."""
 
         def watching(theta: Array, gradient: Array, slots: Mapping[str, Array], step: int) -> None:
-            before = theta.copy() if is_due(step) else None
+            before = theta.copy("K") if is_due(step) else None
             update(theta, gradient, slots, step)
             if before is not None:
                 self._note(before, theta)
@@ -149,7 +149,7 @@ class _Look:
         self, network: Network, theta: Array, statistics: Array, seeds: Sequence[int], x: Array, y: Array
     ) -> None:
         self.network, self.x, self.y = network, x, y
-        self.context, self.gradient = PassContext(seeds, learns=False), np.zeros_like(theta)
+        self.context, self.gradient = PassContext(seeds, learns=False), np.zeros_like(theta, order="C")
         self.evaluation = Pass(network, theta, None, x.shape[1], statistics)
         self.training = Pass(network, theta, self.gradient, x.shape[1], statistics, self.context)
         # Only learned parameters change the steepest slope while a network trains.
@@ -191,7 +191,7 @@ def _curves(network: Network, evaluation: Pass) -> Iterator[tuple[Layer, BoundLa
 
 def _norm(values: Array) -> Array:
     """The Euclidean norm of each row of values (R, n), (R,), in float64."""
-    wide = values.astype(np.float64)
+    wide = values.astype(np.float64, order="C")
     norm: Array = np.sqrt((wide * wide).sum(axis=-1))
     return norm
 

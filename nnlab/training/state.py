@@ -153,8 +153,8 @@ class State:
 
     def copy_moving(self) -> State:
         """A state at the same step with copies of the arrays that an update changes; the others as at a start."""
-        slots = {name: array.copy() for name, array in self.slots.items()}
-        copied = State.start(self.theta.copy(), slots, self.statistics.copy())
+        slots = {name: array.copy("K") for name, array in self.slots.items()}
+        copied = State.start(self.theta.copy("K"), slots, self.statistics.copy())
         copied.step = self.step
         return copied
 
@@ -174,7 +174,7 @@ _ARRAYS = (
 def sound(theta: Array, statistics: Array) -> Array:
     """Which replicas' weights (R, P) and running statistics (R, Q) are finite throughout, (R,)."""
     with np.errstate(all="ignore"):
-        flat = theta.ravel()
+        flat = theta.ravel("K")
         if isfinite(flat.dot(flat)) and isfinite(statistics.sum()):
             return np.ones(len(theta), bool)
     return np.logical_and(np.isfinite(theta).all(axis=-1), np.isfinite(statistics).all(axis=-1))

@@ -60,7 +60,7 @@ class Best:
     def start(cls, theta: Array, statistics: Array) -> Best:
         """Nothing seen yet: value and reference nan, step 0."""
         counts, unknown = np.zeros(len(theta), np.int64), np.full(len(theta), np.nan)
-        return cls(theta.copy(), statistics.copy(), unknown, counts, unknown.copy(), counts.copy())
+        return cls(theta.copy("K"), statistics.copy(), unknown, counts, unknown.copy(), counts.copy())
 
     def arrays(self) -> dict[str, Array]:
         """Every array by name, no copies."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnlab.data.batches import shuffled
+from nnlab.data.batches import shuffles
 from nnlab.data.dataset import Columns, Dataset, InputColumn, RowFacts
 from nnlab.data.splits import class_indices, missing_classes, split
 from nnlab.errors import DataError
@@ -346,8 +346,8 @@ def test_every_time_of_a_later_part_is_later(times, test, validation):
 
 
 def test_the_order_of_an_epoch():
-    first = shuffled(10, 1, 0)
+    first = shuffles(10, [1], 0)[0]
     np.testing.assert_array_equal(np.sort(first), np.arange(10))
-    np.testing.assert_array_equal(first, shuffled(10, 1, 0))
-    assert first.tolist() != shuffled(10, 1, 1).tolist()
-    assert first.tolist() != shuffled(10, 2, 0).tolist()
+    np.testing.assert_array_equal(first, shuffles(10, [1], 0)[0])
+    assert first.tolist() != shuffles(10, [1], 1)[0].tolist()
+    assert first.tolist() != shuffles(10, [2], 0)[0].tolist()

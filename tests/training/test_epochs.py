@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import experiment, setup_for
 from support import nnlab_here, read_rows, trained, write
 
-from nnlab.data.batches import shuffled
+from nnlab.data.batches import shuffles
 from nnlab.gradients.points import check_points
 from nnlab.networks.layers.base import PassContext
 from nnlab.networks.network import Pass
@@ -66,7 +66,7 @@ def test_with_drop_last_each_epoch_leaves_out_other_rows():
     batches = Batches(x, x, [5], Epoch(10, 4, drop_last=True), shuffle=True)
     epochs = [np.concatenate([batches.at(2 * epoch + k)[0][0, :, 0].copy() for k in range(2)]) for epoch in range(4)]
     for epoch, found in enumerate(epochs):
-        np.testing.assert_array_equal(found, shuffled(10, 5, epoch)[:8])
+        np.testing.assert_array_equal(found, shuffles(10, [5], epoch)[0][:8])
     assert len({frozenset(found) for found in epochs}) > 1
 
 
@@ -75,7 +75,7 @@ def test_one_batch_of_some_rows_is_shuffled_as_any_other(shuffle):
     x = np.arange(10.0).reshape(1, 10, 1)
     batches = Batches(x, x, [5], Epoch(10, 6, drop_last=True), shuffle=shuffle)
     for epoch in range(3):
-        order = shuffled(10, 5, epoch) if shuffle else np.arange(10)
+        order = shuffles(10, [5], epoch)[0] if shuffle else np.arange(10)
         np.testing.assert_array_equal(batches.at(epoch)[0][0, :, 0], order[:6])
         np.testing.assert_array_equal(batches.positions(epoch)[0], order[:6])
 
@@ -203,7 +203,7 @@ def test_the_joined_batch_is_the_last_two_batches_in_their_order():
     expected, gradient, part = setup.start(), None, setup.parts["train"]
     gradient = np.zeros_like(expected.theta)
     for step in range(6):
-        order = shuffled(33, 0, step // 2)
+        order = shuffles(33, [0], step // 2)[0]
         rows = order[:16] if step % 2 == 0 else order[16:]
         context = PassContext((0,))
         context.step = step

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import experiment, setup_for
 
 from nnlab.config.experiment import bytes_kept
-from nnlab.data.batches import shuffled
+from nnlab.data.batches import shuffles
 from nnlab.gates.hold import Measured, hold
 from nnlab.gates.parse import OPERATORS, Gate, parse_gate, unknown_figure
 from nnlab.maths.initializers import INITIALIZERS
@@ -20,6 +20,7 @@ from nnlab.maths.losses import unfused
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.network import Network, Pass
+from nnlab.networks.replicas_first import pass_of
 from nnlab.training.batches import Batches
 from nnlab.training.epochs import Epoch
 from nnlab.training.evaluation import Part
@@ -84,7 +85,7 @@ def test_the_loss_of_a_step_is_that_of_its_batch_before_its_update(shuffle):
     gradient, expected = np.empty_like(state.theta), {}
     for step in range(1, 13):
         x, y = batches.at(step - 1)
-        tied = Pass(setup.network, state.theta, gradient, x.shape[1])
+        tied = pass_of(setup.network, state.theta, gradient, x.shape[1])
         tied.forward(x)
         expected[step] = float(tied.loss(y)[0])
         tied.backward(y)
@@ -468,8 +469,8 @@ def test_shuffled_batches_follow_the_order_of_seed_and_epoch():
     steps = np.arange(6).reshape(2, 3)
     epochs = [np.concatenate([batches.at(step)[0].copy() for step in epoch], axis=1)[..., 0] for epoch in steps]
     for epoch, found in enumerate(epochs):
-        np.testing.assert_array_equal(found[0], shuffled(10, 5, epoch))
-        np.testing.assert_array_equal(found[1], 100 + shuffled(10, 6, epoch))
+        np.testing.assert_array_equal(found[0], shuffles(10, [5], epoch)[0])
+        np.testing.assert_array_equal(found[1], 100 + shuffles(10, [6], epoch)[0])
     assert len({row.tobytes() for found in epochs for row in found % 100}) == 4
 
 
@@ -488,7 +489,7 @@ def test_a_batch_of_all_rows_is_never_shuffled(cut):
     x, y = numbered(10)
     batches = Batches(x, y, [3], cut, shuffle=True)
     assert cut.sizes == {10}
-    assert all(batches.at(step)[0] is x for step in range(3))
+    assert all(np.array_equal(batches.at(step)[0], x) for step in range(3))
 
 
 # --- Pauses -----------------------------------------------------------------------------------------------------------

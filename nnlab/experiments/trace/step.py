@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.errors import ConfigError, DivergedError
-from nnlab.networks.network import Pass, mean_over_samples
+from nnlab.networks.network import Pass
 from nnlab.setup.setup import Setup
 from nnlab.training.loop import Trainer
 from nnlab.training.state import State
@@ -106,9 +106,8 @@ def _forward(bound: Pass, x: Array, y: Array, state: State, positions: Array) ->
     outputs = [values[0].copy() for values in bound.forward_by_layer(x)]
     state.statistics[...] = before
     a = bound.forward(x)[0].copy()
-    losses = bound.head.losses(bound.z, y)
-    inner = [{name: values.copy() for name, values in layer.intermediates().items()} for layer in bound.layers]
-    loss, penalty = float(mean_over_samples(losses)[0]), float(bound.penalty()[0])
+    losses, inner = bound.losses(y), bound.intermediates()
+    loss, penalty = float(bound.loss(y)[0]), float(bound.penalty()[0])
     return ForwardPass(positions, x[0].copy(), y[0].copy(), outputs, inner, a, losses[0], loss, penalty)
 
 

@@ -22,7 +22,7 @@ from nnlab.maths.one_hot import MOST_DENSE
 
 Array = NDArray[Any]
 
-_ONE, _MINUS_TWO, _FOUR, _SIXTY = (np.array(number, np.float32) for number in (1, -2, 4, 60))
+_ONE, _MINUS_TWO, _FOUR = (np.array(number, np.float32) for number in (1, -2, 4))
 
 # exp overflows beyond 88.7; from here on, 1 + exp(-|z|) has long been 1.
 _FAR = 87.0
@@ -71,10 +71,9 @@ def _sigmoid_slope_far(z: Array, a: Array, out: Array) -> None:
 
 
 def tanh_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = 4 e / (1 + e)² with e = exp(-2|z|), which beyond 60 is 0 whatever z."""
+    """f'(z) = 4 e / (1 + e)² with e = exp(-2|z|)."""
     e = np.empty_like(out)
     np.abs(z, e)
-    np.minimum(e, _SIXTY, out=e)
     np.multiply(e, _MINUS_TWO, e)
     np.exp(e, e)
     np.multiply(e, _FOUR, out)
@@ -86,9 +85,10 @@ def tanh_slope(z: Array, _a: Array, out: Array) -> None:
 def softmax(z: Array, out: Array) -> None:
     """a_k = exp(z_k - max z) / sum_j exp(z_j - max z).
 
-    Where the classes are few and the samples many, with the samples last in memory each pass runs along them.
+    Where the classes are few and the samples many, with the samples last in memory each pass runs along them. Where
+    replicas lie last already, passes run along these.
     """
-    if z.shape[-1] > MOST_DENSE:
+    if z.shape[-1] > MOST_DENSE or _lies_first_axis_innermost(z):
         rows.softmax(z, out)
         return
     turned = (z.mT if z.ndim > 1 else z[:, np.newaxis]).copy()  # in C order, and never z itself
@@ -96,6 +96,10 @@ def softmax(z: Array, out: Array) -> None:
     np.exp(turned, turned)
     np.divide(turned, turned.sum(axis=-2, keepdims=True), out=turned)
     np.copyto(out, turned.mT)
+
+
+def _lies_first_axis_innermost(z: Array) -> bool:
+    return z.ndim == 3 and z.strides[0] < z.strides[2]
 
 
 def softmin(z: Array, out: Array) -> None:
