@@ -3,7 +3,7 @@
     python docs/make_atlas.py
 
 It writes docs/atlas/tables.md, the tables between the markers of docs/atlas.md, and the pictures docs/atlas/*.png.
-The figures in the sentences of the page are `facts`, and the script prints those that the page does not state.
+The figures in the sentences of the page are `facts`, and the script fails where the page does not state one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import itertools
 import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -61,15 +62,15 @@ Row = dict[str, str]
 
 
 def main() -> None:
-    """Write the tables and pictures, and print the facts that the page does not state."""
+    """Write the tables and pictures; exit with the facts that the page does not state, if there are any."""
     (TABLES / "tables.md").write_text(tables_page(), encoding="utf-8")
     PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     for depth, arm in ((2, "serf"), (8, "pserf")):
         _draw(depth, arm)
     stated = " ".join(PAGE.read_text(encoding="utf-8").split())
-    for fact in facts():
-        if fact not in stated:
-            print("not on the page:", fact)
+    missing = [fact for fact in facts() if fact not in stated]
+    if missing:
+        sys.exit("\n".join(["the page has to state:", *missing]))
 
 
 # --- the tables that were recorded ------------------------------------------------------------------------------------
@@ -88,7 +89,7 @@ def errors_of(suite: str, without: frozenset[str] = frozenset()) -> SetErrors:
     """The errors of a suite's arms on its sets, `without` some of these."""
     sets = [row for row in rows_of(f"{suite}/sets.csv") if row["set"] not in without]
     results = rows_of(f"{suite}/results.csv.gz")
-    found = {(row["set"], row["arm"], row["seed"]): float(row["value"] and row["error"] or "nan") for row in results}
+    found = {(row["set"], row["arm"], row["seed"]): float((row["value"] and row["error"]) or "nan") for row in results}
     arms, seeds = (list(dict.fromkeys(row[key] for row in results)) for key in ("arm", "seed"))
     return set_errors(
         [[[found[one["set"], arm, seed] for arm in arms] for seed in seeds] for one in sets],
@@ -112,9 +113,9 @@ def pair_of(depth: int, arm: str, other: str = "relu", without: frozenset[str] =
     return next(pair for pair in found.pairs if {pair.better, pair.worse} == {arm, other})
 
 
-def alone(depth: int, arm: str, other: str) -> SetPair:
+def alone(depth: int, arm: str, other: str, without: frozenset[str] = frozenset()) -> SetPair:
     """Two arms of the second round without any correction for others."""
-    every = errors_of(f"finals-{depth}")
+    every = errors_of(f"finals-{depth}", without)
     places = [every.arms.index(arm), every.arms.index(other)]
     both = set_errors(
         every.errors[:, :, places],
@@ -245,12 +246,10 @@ def with_tables(text: str) -> str:
 def _finals() -> str:
     """Each arm of the second round at both depths, by the mean of its two average ranks."""
     cells: dict[str, list[str]] = {}
-    ranks: dict[str, float] = {}
     for depth in DEPTHS:
         found = compared(depth)
         by_arm = {arm: rest for arm, *rest in map(_against_relu, found.pairs)}
         for arm, rank in zip(found.ranking, found.average_ranks, strict=True):
-            ranks[arm] = ranks.get(arm, 0.0) + rank
             cells.setdefault(arm, []).append(f"{rank:.1f}")
             if arm == "relu":
                 cells[arm] += ["–", "–"]
@@ -259,11 +258,17 @@ def _finals() -> str:
             cells[arm].append(f"{change(mean, sign='±')} ({_signed(low, high)})")
             cells[arm].append(" / ".join(f"{belief:.2f}" for belief in beliefs))
     heads = ["rank", "error, %", "better / same / worse"]
-    order = sorted(cells, key=ranks.__getitem__)
+    order = best_of_both_depths()
     return made_table(
         ["", *(f"{name}: {head}" for name in ("two layers", "eight") for head in heads)],
         ([a, *cells[a]] for a in order),
     )
+
+
+def best_of_both_depths() -> list[str]:
+    """The arms of the second round by the sum of their average ranks."""
+    two, eight = (dict(zip(one.ranking, one.average_ranks, strict=True)) for one in map(compared, DEPTHS))
+    return sorted(two, key=lambda arm: two[arm] + eight[arm])
 
 
 def _by_set() -> str:
@@ -301,12 +306,10 @@ def tables_page() -> str:
     parts = [
         MADE,
         "# The tables of the atlas",
-        "What [Which activation function should I choose?](../atlas.md) rests on. [Benchmarks](../benchmark.md) says "
-        "what the columns mean.",
+        "What [the atlas](../atlas.md) rests on; the columns are [those of benchmarks](../benchmark.md).",
         *itertools.chain.from_iterable(_finals_parts(depth) for depth in DEPTHS),
         "## First round",
-        "Average rank over both depths, which chose the finalists, and at each depth; runs that diverged, of 24; mean "
-        "errors over three seeds: 1 − accuracy, and the RMSE of concrete.",
+        "Average ranks over both depths, which chose the finalists, and at each; diverged runs of 24; mean errors.",
         _screening_table(),
         "## Tuned learning rates",
         "Geometric mean of the rates chosen in the second round over the sets.",
@@ -319,8 +322,8 @@ def _finals_parts(depth: int) -> Iterator[str]:
     found, every = compared(depth), errors_of(f"finals-{depth}")
     yield f"## Second round: {DEPTHS[depth].lower()}"
     yield (
-        f"Errors against those of relu in percent, over {len(found.families)} families of data sets; the same are errors "
-        f"of which neither is more than {100 * found.equivalence:.0f} % larger."
+        f"Errors against those of relu in percent, over {len(found.families)} families of data sets; the same are "
+        f"errors of which neither is more than {100 * found.equivalence:.0f} % larger."
     )
     yield made_table(
         [
@@ -388,7 +391,11 @@ def _rates_table() -> str:
 
 def facts() -> list[str]:
     """Parts of sentences with figures, as the page has to state them."""
-    return [*_of_the_whole(), *_of_depths(), *_of_kinds(), *_of_the_first_round(), *_of_rates(), *_of_limits()]
+    parts = (
+        *(_of_the_whole, _of_both_depths, _of_two_layers, _of_eight_layers, _of_kinds),
+        *(_of_the_first_round, _of_its_ranks, _of_rates, _of_limits),
+    )
+    return [fact for part in parts for fact in part()]
 
 
 def _of_the_whole() -> Iterator[str]:
@@ -421,14 +428,44 @@ def apart_of_all(depth: int) -> list[tuple[str, str, float]]:
     return [(every.arms[a], every.arms[b], p) for (a, b), p in found if p <= 0.05]
 
 
-def _of_depths() -> Iterator[str]:
+def _of_both_depths() -> Iterator[str]:
     two, eight = compared(2), compared(8)
+    families, tests, arms = len(two.families), len(two.pairs), len(two.ranking)
+    yield f"for all {tests} functions and both depths"
+    yield f"neither is more than {100 * two.equivalence:.0f} % larger"
+    yield f"over the {families} families, corrected for the {tests} comparisons with relu"
+    yield f'u of {families} families" is 0 for every pair: corrected for {tests} comparisons'
+    yield f"the average rank among the {arms}"
+    yield f"correction for the {tests} on that set"
+    for found in (two, eight):
+        assert all(pair.effect.next_set.low < 0 < pair.effect.next_set.high for pair in found.pairs)
+        assert all(pair.at_least == 0 for pair in found.pairs)
+        same = [pair for pair in found.pairs if pair.beliefs.same > 0.5]
+        yield f"P(same) is above one half for {len(same)} of {tests} functions"
+    widths = {(depth, pair): pair.effect.next_set for depth in DEPTHS for pair in compared(depth).pairs}
+    depth, pair = min(widths, key=lambda key: widths[key].high - widths[key].low)
+    arm, _, _, outer, *_ = _against_relu(pair)
+    yield f"The narrowest interval, of {arm} with {DEPTHS[depth].split()[0].lower()} layers, goes from {span(*outer)}"
+    medians = {depth: np.median(errors_of(f"finals-{depth}").means, axis=1) for depth in DEPTHS}
+    yield f"the median function errs more than with two on {sum(medians[8] > medians[2])} of {len(medians[2])} sets"
+
+
+def _of_two_layers() -> Iterator[str]:
+    two = compared(2)
     arms = len(two.ranking)
     assert apart_of_all(2) == []
     yield f"none of the {math.comb(arms, 2)} pairs of {arms} functions can be told apart"
     yield f"Friedman's test of all: p {two.friedman.f_p:.2f}"
     changes = [_against_relu(pair)[1] for pair in two.pairs]
     yield f"mean errors from {change(min(changes))} to {change(max(changes))} than those of relu"
+    penguins = [alone(2, arm, "relu", frozenset({"penguins"})).effect.mean.estimate for arm in ("asilu", "tsilu")]
+    assert change(pair_of(2, "asilu").effect.mean.estimate) == change(pair_of(2, "tsilu").effect.mean.estimate)
+    yield f"their {change(pair_of(2, 'asilu').effect.mean.estimate).removesuffix(' smaller')} to one set"
+    yield f"without penguins they are {' and '.join(str(abs(round(100 * np.expm1(one)))) for one in penguins)} %"
+
+
+def _of_eight_layers() -> Iterator[str]:
+    eight = compared(8)
     sigmoid = pair_of(8, "sigmoid")
     assert [pair.worse for pair in eight.pairs if pair.told_apart] == ["sigmoid"]
     mean, following = sigmoid.effect.mean, sigmoid.effect.next_set
@@ -436,27 +473,18 @@ def _of_depths() -> Iterator[str]:
     yield f"95 %: {span(mean.low, mean.high)}; p by Holm {sigmoid.adjusted:.3f}"
     yield f"smaller than those of sigmoid on {sigmoid.record.wins} of {len(eight.families)} families"
     yield f"on the next data set from {change(following.low)} to {change(following.high)}"
-    yield f"relu against sigmoid alone are smaller on at least {alone(8, 'relu', 'sigmoid').at_least} of {len(eight.families)}"
+    least = alone(8, "relu", "sigmoid").at_least
+    yield f"Tested alone, relu is better than sigmoid on at least {least} of {len(eight.families)}"
     yield f"p {eight.friedman.f_p:.1g} by Friedman's test"
-    for depth, found in ((2, two), (8, eight)):
-        same = [pair for pair in found.pairs if pair.beliefs.same > 0.5]
-        yield f"P(same) is above one half for {len(same)} of {len(found.pairs)} functions"
-    assert all(pair.effect.next_set.low < 0 < pair.effect.next_set.high for one in (two, eight) for pair in one.pairs)
-    assert all(pair.at_least == 0 for one in (two, eight) for pair in one.pairs)
-    for arm in ("pserf", "serf", "mish"):
+    for arm in best_of_both_depths()[:3]:
         pair = pair_of(8, arm)
         outer = span(pair.effect.next_set.low, pair.effect.next_set.high)
         yield f"{arm} {change(pair.effect.mean.estimate)}, P(better) {pair.beliefs.better:.2f}, next data set {outer}"
-    penguins = [pair_of(2, arm, without=frozenset({"penguins"})).effect.mean.estimate for arm in ("asilu", "tsilu")]
-    assert change(pair_of(2, "asilu").effect.mean.estimate) == change(pair_of(2, "tsilu").effect.mean.estimate)
-    yield f"their {change(pair_of(2, 'asilu').effect.mean.estimate).removesuffix(' smaller')} to one set"
-    yield f"without penguins they are {' and '.join(str(abs(round(100 * np.expm1(one)))) for one in penguins)} %"
     pserf = pair_of(8, "pserf")
     yield f"p {pserf.p:.3f} alone and {min(pserf.adjusted, 1):.0f} by Holm"
     apart = apart_of_all(8)
-    yield f"Of all {math.comb(arms, 2)} pairs two are told apart: {' and '.join(f'{a} before {b}' for a, b, _ in apart)} (p {apart[0][2]:.3f})"
-    medians = {depth: np.median(errors_of(f"finals-{depth}").means, axis=1) for depth in DEPTHS}
-    yield f"the median function errs more than with two on {sum(medians[8] > medians[2])} of {len(medians[2])} sets"
+    first = " and ".join(f"{a} before {b}" for a, b, _ in apart)
+    yield f"Of all {math.comb(len(eight.ranking), 2)} pairs two are told apart: {first} (p {apart[0][2]:.3f})"
 
 
 def _error(depth: int, name: str, arm: str, suite: str = "finals") -> float:
@@ -484,12 +512,14 @@ def _of_kinds() -> Iterator[str]:
     yield f"identity, a linear network, has {linear:.3f} on breast-cancer, relu {relu:.3f}"
     cars, digits = told_apart(2, "auto-mpg", wins=True), told_apart(2, "mnist", wins=True)
     assert len(cars) == len(digits) == 6
+    assert told_apart(8, "mnist", wins=True) == []
     yield f"six smooth ones beat relu on auto-mpg, by {_less(2, 'auto-mpg', cars)}"
     worse = _error(8, "concrete", "tanh") / _error(8, "concrete", "relu")
     yield f"tanh's error is {change(np.log(worse))} than relu's on concrete"
     yield f"six smooth ones beat relu on mnist, by {_less(2, 'mnist', digits)}"
     shapes = [f"{_error(2, 'shapes', arm):.2f}" for arm in ("tanh", "sigmoid")]
-    yield f"tanh and sigmoid hardly learn shapes: {' and '.join(shapes)}, the others {_range(2, 'shapes', ['tanh', 'sigmoid'])}"
+    others = _range(2, "shapes", ["tanh", "sigmoid"])
+    yield f"tanh and sigmoid hardly learn shapes: {' and '.join(shapes)}, the others {others}"
     chance = errors_of("finals-2").chance[errors_of("finals-2").sets.index("shapes")]
     yield f"chance {chance:.2f}"
     traits, portraits = told_apart(8, "digit-traits", wins=True), told_apart(8, "portraits", wins=False)
@@ -508,24 +538,33 @@ def _of_the_first_round() -> Iterator[str]:
     chosen, shared = finalists(), finalists(shared=True)
     last = chosen[-1]
     after = next(name for name in order[order.index(last) + 1 :] if name not in WELL_KNOWN)
-    yield f"{last}, the last that was chosen, has an average rank of {ranks[last][0]:.1f}, {after}, the first that was not, {ranks[after][0]:.1f}"
+    yield f"{last}, the last that was chosen, has an average rank of {ranks[last][0]:.1f}"
+    yield f"{after}, the first that was not, {ranks[after][0]:.1f}"
+    yield f"The {len(chosen)} with the best average rank"
     gone, come = ([name for name in a if name not in b] for a, b in ((chosen, shared), (shared, chosen)))
     yield f"with shared ranks {' and '.join(come)} would stand in place of {' and '.join(gone)}"
-    doubles = [list(group) for group in _doubles()]
-    yield f"{len(doubles)} groups have the same errors on every seed: {'; '.join(', '.join(group) for group in doubles)}"
+    doubles = [", ".join(group) for group in _doubles()]
+    yield f"{len(doubles)} groups have the same errors on every seed: {'; '.join(doubles)}"
     lost = {depth: diverged(f"screening-{depth}") for depth in DEPTHS}
     runs = len(rows_of("screening-2/results.csv.gz")) // len(order)
     words = [", ".join(f"{name} {count}" for name, count in lost[depth].most_common()) for depth in DEPTHS]
     assert not any(diverged(f"finals-{depth}") for depth in DEPTHS)
     yield f"diverged runs of {runs} at each depth"
     yield f"with two layers {words[0].replace(',', ' and')} of {runs} runs diverged; with eight {words[1]}."
+
+
+def _of_its_ranks() -> Iterator[str]:
+    ranks = screening_ranks()
+    order = list(ranks)
     by_seed = {
         name: np.mean([_between_seeds(depth, name) for depth in DEPTHS]) for name in errors_of("screening-2").sets
     }
     low, high = min(by_seed, key=by_seed.get), max(by_seed, key=by_seed.get)
-    yield f"two seeds rank the functions with a correlation of {by_seed[high]:.2f} on {high}, but of {by_seed[low]:.2f} on {low}"
+    yield f"with a correlation of {by_seed[high]:.2f} on {high}, but of {by_seed[low]:.2f} on {low}"
+    same, other = _across_seeds()
+    yield f"two seeds correlate by {same:.2f} at one depth, by {other:.2f} between the depths"
     two, eight = (np.array([ranks[name][k] for name in order]) for k in (1, 2))
-    yield f"ranks at both depths correlate by {_correlation(two, eight):.2f} over the {len(order)} functions"
+    yield f"those at both depths correlate by {_correlation(two, eight):.2f} over the {len(order)} functions"
     finals = [dict(zip(one.ranking, one.average_ranks, strict=True)) for one in map(compared, DEPTHS)]
     both = [np.array([one[name] for name in finals[0]]) for one in finals]
     yield f"and by {_correlation(*both):.2f} over the {len(finals[0])} of the second round"
@@ -548,6 +587,15 @@ def _between_seeds(depth: int, name: str) -> float:
     return float(np.mean([_correlation(a, b) for a, b in itertools.combinations(seeds, 2)]))
 
 
+def _across_seeds() -> tuple[float, float]:
+    """The mean correlation of the functions' average ranks by two seeds, at one depth and between both."""
+    suites = [errors_of(f"screening-{depth}") for depth in DEPTHS]
+    ranks = [[np.mean([midranks(row) for row in one.errors[:, k]], axis=0) for k in range(one.seeds)] for one in suites]
+    same = [_correlation(a, b) for one in ranks for a, b in itertools.combinations(one, 2)]
+    other = [_correlation(ranks[0][a], ranks[1][b]) for a, b in itertools.permutations(range(suites[0].seeds), 2)]
+    return float(np.mean(same)), float(np.mean(other))
+
+
 def _correlation(a: Array, b: Array) -> float:
     """Spearman's, of ranks."""
     return float(np.corrcoef(midranks(a), midranks(b))[0, 1])
@@ -566,7 +614,8 @@ def _of_rates() -> Iterator[str]:
         else:
             yield f"from {low} ({order[0]}) to {high} ({order[-1]})"
         least, most = (int(np.sum(np.isclose(rates, end))) for end in (rates.min(), rates.max()))
-        yield f"{name.lower()} {least} and {most}" + (f" of {rates.size} choices are its ends" if depth == 2 else "")
+        ends = f" of {rates.size} choices are its ends, {10 ** rates.min():.4f} and {10 ** rates.max():.2f}"
+        yield f"{name.lower()} {least} and {most}{ends if depth == 2 else ''}"
 
 
 def _of_limits() -> Iterator[str]:
@@ -580,7 +629,7 @@ def _of_limits() -> Iterator[str]:
     families = len(compared(8, "relu", used).families)
     for arm, pair in found.items():
         inner = span(pair.effect.mean.low, pair.effect.mean.high)
-        yield f"{arm} {change(pair.effect.mean.estimate)} (95 %: {inner}; p {pair.p:.3f} alone, {pair.adjusted:.2f} by Holm)"
+        yield f"{arm} {change(pair.effect.mean.estimate)} (95 %: {inner}; p {pair.p:.3f} alone, {pair.adjusted:.2f} by"
     yield f"On the other {families} families alone"
     every = errors_of("finals-2")
     for name in ("iris", "penguins"):
@@ -591,7 +640,8 @@ def _of_limits() -> Iterator[str]:
     yield f"{np.mean(every.errors[k] == every.floors[k]):.0%}".replace("%", " % of runs on penguins make no error")
     deep = errors_of("finals-8")
     k = deep.sets.index("portraits")
-    yield f"portraits with eight layers, on which the best error is {deep.means[k].min():.2f} and chance {deep.chance[k]:.3f}"
+    best, chance = deep.means[k].min(), deep.chance[k]
+    yield f"portraits with eight layers, on which the best error is {best:.2f} and chance {chance:.3f}"
 
 
 # --- pictures ---------------------------------------------------------------------------------------------------------
