@@ -67,7 +67,10 @@ def main(words: Sequence[str]) -> int:
 
 
 def choose_finalists(screened: Sequence[nnlab.BenchmarkRun]) -> None:
-    """Write the arms of the second round into its suites."""
+    """Write the arms of the second round into its suites: those of the best average rank, of doubles the first.
+
+    Equal errors on a set do not share their ranks: the function that comes first in the list has the better one.
+    """
     errors = np.concatenate([_errors(run) for run in screened], axis=1)  # arms × (sets of each depth · seeds)
     names = _arms(screened[0])
     means = errors.reshape(len(names), -1, _seeds(screened[0])).mean(axis=2)

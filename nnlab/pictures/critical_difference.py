@@ -1,4 +1,4 @@
-"""Average ranks of arms over several data sets, joined where they cannot be told apart."""
+"""Average ranks of arms over several data sets, with a bar over neighbours of which no two are told apart."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nnlab.maths.statistics.across.comparison import SetComparison
+from nnlab.maths.statistics.across.sentences import sets_of
 from nnlab.pictures.style import (
     BLACK,
     BLUE,
@@ -22,9 +23,11 @@ from nnlab.pictures.style import (
     in_two_lines,
     letters_for,
     say_below,
+    shortened,
 )
 
 MOST_ARMS = 20
+_MOST_PAIRS = 5  # told apart, that are named one by one
 _ROW, _BAR = 0.3, 0.13  # inches between names, and between bars
 _CAVEAT = (
     "Ranks depend on the arms that take part: an arm more or less can change the order of two others. They do not tell "
@@ -33,11 +36,13 @@ _CAVEAT = (
 
 
 def critical_difference(comparison: SetComparison, *, title: str) -> Figure:
-    """The average rank of each arm over the data sets on an axis, and a bar over each clique: arms not told apart.
+    """The average rank of each arm over the data sets on an axis, and a bar over each clique of neighbours in rank.
 
-    The comparison is one of all pairs, whose cliques come from pairwise tests with Holm's correction, not from a
-    difference of ranks that would be critical for all. Of more than 20 arms the best 20 are drawn. A sentence below
-    warns that ranks depend on the arms that take part.
+    No two arms of a clique are told apart. The comparison is one of all pairs, whose cliques come from pairwise tests
+    with Holm's correction, not from a difference of ranks that would be critical for all: two arms without a common bar
+    need not be told apart, since an arm between them may be told apart from one. Sentences below say so, name the pairs
+    that are told apart where they are few, and warn that ranks depend on the arms that take part. Of more than 20 arms
+    the best 20 are drawn.
 
     Source of the form: Demšar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006); of the
     tests: Benavoli, Corani and Mangili, Should we really use post-hoc tests based on mean-ranks?, JMLR 17 (2016).
@@ -70,7 +75,7 @@ def _bars(names: Sequence[str], cliques: Sequence[Sequence[str]]) -> list[tuple[
 def _draw_scale(axes: Axes, comparison: SetComparison, *, bottom: float) -> None:
     """The axis at the top, over all possible ranks, so that close ones look close; up to the last arm that is drawn."""
     ranks = comparison.average_ranks[:MOST_ARMS]
-    sets = f"{count(len(comparison.families))} data sets"
+    sets = sets_of(len(comparison.families), sum(comparison.family_sizes))
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xlabel(f"average rank over {sets} (1 is best)", fontsize=NORMAL, color=INK)
@@ -112,9 +117,24 @@ def _with_ranks(labels: Sequence[str], ranks: Sequence[float]) -> list[str]:
 def _about(comparison: SetComparison, *, shown: int, joined: bool) -> str:
     """The sentences below the axis."""
     arms = len(comparison.ranking)
-    tests = "pairwise tests at 5 %, with Holm's correction,"
-    bars = f"A bar joins arms that {tests} do not tell apart; it does not show that they are equal."
+    tests = "pairwise tests at 5 %, with Holm's correction"
+    bars = (
+        f"A bar joins neighbours in rank of which no two are told apart ({tests}); it does not show that they are "
+        "equal. Two arms without a common bar need not be told apart."
+    )
     if comparison.pairs and not joined:
-        bars = f"Neighbours in rank are all told apart by {tests.removesuffix(',')}."
+        bars = f"Neighbours in rank are all told apart by {tests}."
     part = f" The best {shown} of {count(arms)} arms are drawn." if shown < arms else ""
-    return f"{bars}{part} {_CAVEAT}"
+    return f"{bars} {_told_apart(comparison)}{part} {_CAVEAT}"
+
+
+def _told_apart(comparison: SetComparison) -> str:
+    """Which pairs are told apart, or how many if they are more than a few."""
+    told = [pair for pair in comparison.pairs if pair.told_apart]
+    if not told:
+        return "No two are told apart."
+    if len(told) > _MOST_PAIRS:
+        return f"{count(len(told))} of all {count(len(comparison.pairs))} pairs are told apart."
+    room = letters_for(30, 16)
+    pairs = (f"{shortened(pair.better, room)} – {shortened(pair.worse, room)}" for pair in told)
+    return f"Told apart: {', '.join(pairs)}."

@@ -48,10 +48,10 @@ def forest(pair: SetPair, families: Sequence[str], *, equivalence: float, title:
 
     The difference is that of the other arm's error from the `baseline`'s, by default of the better arm's from the worse
     one's, in percent on a logarithmic axis: left of 0 the arm has less error. A data set is in colour where its seeds
-    tell the arms apart by the test too, not by the interval alone. Intervals are those of the pair, of 95 %. `families`
-    (F,) names the rows of `pair.differences`. Below them a diamond is the random-effects mean, and a bar the
-    interval for the next data set. Differences within `equivalence`, relative as in `compare_sets`, count as none; this
-    region is shaded. Of more than 40 data sets those with the largest differences are drawn.
+    tell the arms apart by the test too, corrected for all pairs, not by the interval alone. Intervals are those of the
+    pair, of 95 %. `families` (F,) names the rows of `pair.differences`. Below them a diamond is the random-effects
+    mean, and a bar the interval for the next data set. Differences within `equivalence`, relative as in `compare_sets`,
+    count as none; this region is shaded. Of more than 40 data sets those with the largest differences are drawn.
     """
     is_turned = baseline == pair.better
     arm, other = (pair.worse, pair.better) if is_turned else (pair.better, pair.worse)
@@ -197,7 +197,8 @@ def _how_to_read(sets: int, equivalence: float, *, is_cut: bool) -> str:
     sentences = [
         f"Of {count(sets)} data sets those with the {MOST_SETS} largest differences." if sets > MOST_SETS else "",
         "Lines and brackets: 95 % intervals, of a data set over its seeds.",
-        "In colour where a test over these tells the arms apart; blue: less error, orange: more.",
+        "In colour where the test over its seeds, corrected for all pairs, tells the arms apart.",
+        "Blue: less error, orange: more. An interval can miss 0 without being in colour.",
         "Diamond: the mean. Thick bar: where the difference is expected on one more such data set.",
         f"Shaded: at most {percent(equivalence)} apart, which counts as the same." if equivalence else "",
         "An arrow: it goes on beyond the frame." if is_cut else "",

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from nnlab.maths.statistics.across.comparison import SetComparison
 from nnlab.maths.statistics.across.pairs import SetPair
 from nnlab.maths.statistics.across.profiles import WinTieLoss
+from nnlab.maths.statistics.across.sentences import sets_of
 from nnlab.pictures.scales import relative_change
 from nnlab.pictures.style import (
     BLUE,
@@ -134,13 +135,13 @@ def _name_both(axes: Axes, names: Sequence[str]) -> None:
 
 def _how_to_read(comparison: SetComparison, shown: int, *, whole: bool) -> str:
     """The sentences below the cells."""
-    sets, arms = count(len(comparison.families)), len(comparison.ranking)
+    sets, arms = sets_of(len(comparison.families), sum(comparison.family_sizes)), len(comparison.ranking)
     cells = "how the error of the row differs from that of the column on average"
     if whole:
         tied = f" ({percent(comparison.equivalence)} apart at most)" if comparison.equivalence else ""
-        cells += f", on how many of {sets} data sets it wins/ties{tied}/loses, and p, corrected for all pairs"
+        cells += f", on how many of {sets} it wins/ties{tied}/loses, and p, corrected for all pairs"
     else:
-        cells += f" over {sets} data sets, in percent"
+        cells += f" over {sets}, in percent"
     part = f" The best {shown} of {count(arms)} arms are drawn." if shown < arms else ""
     return (
         f"Each cell: {cells}. Blue: the row has less error, orange: more; bold: told apart at 5 %. The arms with the "

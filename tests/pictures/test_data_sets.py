@@ -310,3 +310,27 @@ def test_ranks_have_a_bar_for_each_clique_and_the_caveat(comparison):
     assert "depend on the arms that take part" in words(figure)
     apart = plots.critical_difference(replace(some, cliques=()), title="t")
     assert "Neighbours in rank are all told apart" in words(apart)
+
+
+def test_below_the_ranks_stand_the_pairs_that_are_told_apart_or_their_number(comparison):
+    """One arm is told apart from two, so that it shares no bar with a third that it is not told apart from."""
+    arms = tuple("abcdefgh")
+    few = replace(comparison, ranking=arms, average_ranks=tuple(range(1, 9)), cliques=(arms[:7], arms[1:]))
+    pairs = [replace(comparison.pairs[0], better="a", worse=worse, adjusted=0.04) for worse in arms[1:]]
+    for told, expected in (
+        (pairs[6:], "Told apart: a – h."),
+        (pairs[5:], "Told apart: a – g, a – h."),
+        (pairs, "7 of all 7 pairs are told apart."),
+        ([replace(pairs[0], adjusted=1.0)], "No two are told apart."),
+    ):
+        drawn = words(plots.critical_difference(replace(few, pairs=tuple(told)), title="t"))
+        assert expected in drawn
+        assert "Two arms without a common bar need not be told apart." in drawn
+
+
+def test_sets_of_one_family_are_one_row_that_says_how_many_and_families_are_counted(comparison):
+    some = replace(comparison, family_sizes=(1, 1, 1, 1, 1, 1, 2))
+    forest = plots.forest(some.pairs[0], some.family_labels, equivalence=0.05, title="t")
+    assert "digits (2 sets)" in words(forest)
+    for figure in (plots.pair_matrix(some, title="t"), plots.critical_difference(some, title="t")):
+        assert "7 families of data sets" in words(figure)

@@ -30,7 +30,7 @@ def forest(contents: BenchmarkContents) -> Any:
     both = {others[0], found.baseline or others[1]}
     pair = next(pair for pair in found.pairs if {pair.better, pair.worse} == both)
     region, baseline = found.equivalence, found.baseline
-    return plots.forest(pair, found.families, equivalence=region, title=contents.name, baseline=baseline)
+    return plots.forest(pair, found.family_labels, equivalence=region, title=contents.name, baseline=baseline)
 
 
 def profiles(contents: BenchmarkContents) -> Any:
@@ -68,10 +68,14 @@ BENCHMARK_PICTURES: dict[str, Drawing[BenchmarkContents]] = {
     ),
     "forest": Drawing(
         forest,
-        "Two arms on each set, in colour where its seeds tell them apart, their mean difference, and what to expect on "
-        "the next set.",
+        "Two arms on each set, in colour where the test over its seeds, corrected for all pairs, tells them apart; "
+        "their mean difference, and what to expect on the next set.",
     ),
     "profiles": Drawing(profiles, "How often each arm comes close to the least error of all arms."),
-    "ranks": Drawing(ranks, "Average ranks over the sets; a bar joins arms that are not told apart."),
+    "ranks": Drawing(
+        ranks,
+        "Average ranks over the sets; a bar joins neighbours in rank of which no two are told apart. Two arms without "
+        "a common bar need not be told apart.",
+    ),
     "budget": Drawing(budget, "What tuning is worth: the error to expect of the best of so many settings."),
 }

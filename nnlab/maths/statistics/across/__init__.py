@@ -3,7 +3,7 @@
 sets.py         errors (N sets, R seeds, K arms), and their logarithms on each family of sets
 ranks.py        average ranks, Friedman's test, cliques
 signed_rank.py  Wilcoxon's test and sign flips
-bayes.py        how likely an arm is better, the same, worse
+bayes.py        how likely better, the same or worse is the most common outcome
 effects.py      the mean difference, and the one to expect on the next set
 conjunction.py  better on at least u of N sets
 profiles.py     wins, ties and losses; performance profiles

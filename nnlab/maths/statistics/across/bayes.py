@@ -1,4 +1,4 @@
-"""How likely one arm is better, the same or worse on the next data set: the Bayesian signed rank test."""
+"""Which outcome is the most common over data sets, an arm better, the same or worse: the Bayesian signed rank test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _DRAWS = 20_000  # the error of a probability is below 0.4 %
 
 @dataclass(frozen=True)
 class Beliefs:
-    """The posterior probabilities that an arm is better, the same within the region of equivalence, or worse."""
+    """The posterior probabilities that "better", "the same" within the region of equivalence, or "worse" is commonest.
+
+    They say how sure it is which outcome comes most often, not how often it comes on the next data set: over many sets
+    `better` goes to 1 even where the chance of better is 0.4, and those of the same and of worse are 0.3.
+    """
 
     better: float
     same: float
@@ -34,7 +38,8 @@ def bayesian_signed_rank(differences: ArrayLike, equivalence: float) -> Beliefs:
         θ_better = Σ_ij w_i w_j [z_i + z_j < -2 r]    θ_worse = Σ_ij w_i w_j [z_i + z_j > 2 r]    θ_same = 1 - both
 
     A belief is the probability that its θ is the largest of the three, over 20,000 draws of w from a fixed stream: the
-    same differences, in any order, have the same beliefs.
+    same differences, in any order, have the same beliefs. One extreme set decides no more than the pairs that it is
+    part of, however extreme: it moves the mean difference, but hardly a belief.
 
     Raises ValueError for no difference, one that is not finite, and a negative `equivalence`. Source: Benavoli,
     Corani, Demšar, Zaffalon 2017, "Time for a change", JMLR 18, section 4.2.2.

@@ -18,7 +18,8 @@ EQUIVALENCE = 0.05  # errors of which neither is more than 5 % larger than the o
 class SetComparison:
     """The arms over data sets: `ranking` by average rank, best first, with these ranks; pairs; what there is to say.
 
-    Of arms of the same rank, the one with the smaller mean logarithm of errors comes first.
+    Of arms of the same rank, the one with the smaller mean logarithm of errors comes first. `family_sizes` is how many
+    sets each of the families has.
 
     `baseline` is the arm that the others are compared with, empty if all pairs were. `friedman` is None for fewer than
     two families. `cliques` are the groups of arms next to each other in rank that are not told apart; none with a
@@ -26,6 +27,7 @@ class SetComparison:
     """
 
     families: tuple[str, ...]
+    family_sizes: tuple[int, ...]
     ranking: tuple[str, ...]
     average_ranks: tuple[float, ...]
     friedman: Friedman | None
@@ -35,6 +37,12 @@ class SetComparison:
     equivalence: float
     sentences: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def family_labels(self) -> tuple[str, ...]:
+        """The families by their names, those of several sets with their number: `digits (2 sets)`."""
+        named = zip(self.families, self.family_sizes, strict=True)
+        return tuple(name if size == 1 else f"{name} ({size:,} sets)" for name, size in named)
 
 
 def compare_sets(
@@ -58,6 +66,7 @@ def compare_sets(
     groups = () if baseline or not pairs else tuple(cliques(ranking, told))
     return SetComparison(
         families,
+        tuple(errors.family_sizes.values()),
         ranking,
         tuple(float(ranks[k]) for k in order),
         friedman(logs) if len(families) > 1 else None,

@@ -6,6 +6,7 @@ logarithm of the ratio of their errors: log 2 is twice the error, on any set.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,8 +65,13 @@ class SetErrors:
     @property
     def families(self) -> tuple[str, ...]:
         """The F families that are compared, in the order of their first sets; not those of sets at floor or chance."""
+        return tuple(self.family_sizes)
+
+    @property
+    def family_sizes(self) -> dict[str, int]:
+        """How many sets each of the `families` has, but for sets at floor or chance."""
         left_out = self.at_floor | self.at_chance
-        return tuple(dict.fromkeys(f for f, out in zip(self.family_of, left_out, strict=True) if not out))
+        return dict(Counter(f for f, out in zip(self.family_of, left_out, strict=True) if not out))
 
 
 def set_errors(
