@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from nnlab.maths.statistics.across.comparison import SetComparison
+from nnlab.maths.statistics.across.pairs import SetPair
 from nnlab.maths.statistics.across.sentences import sets_of
 from nnlab.pictures.style import (
     BLACK,
@@ -118,23 +119,22 @@ def _about(comparison: SetComparison, *, shown: int, joined: bool) -> str:
     """The sentences below the axis."""
     arms = len(comparison.ranking)
     tests = "pairwise tests at 5 %, with Holm's correction"
-    bars = (
-        f"A bar joins neighbours in rank of which no two are told apart ({tests}); it does not show that they are "
-        "equal. Two arms without a common bar need not be told apart."
-    )
+    bars = f"A bar joins neighbours in rank of which no two are told apart ({tests}); they need not be equal."
     if comparison.pairs and not joined:
         bars = f"Neighbours in rank are all told apart by {tests}."
     part = f" The best {shown} of {count(arms)} arms are drawn." if shown < arms else ""
-    return f"{bars} {_told_apart(comparison)}{part} {_CAVEAT}"
-
-
-def _told_apart(comparison: SetComparison) -> str:
-    """Which pairs are told apart, or how many if they are more than a few."""
     told = [pair for pair in comparison.pairs if pair.told_apart]
+    if told and joined:
+        bars += " Two arms without a common bar need not be told apart."
+    return f"{bars} {_told_apart(told, len(comparison.pairs))}{part} {_CAVEAT}"
+
+
+def _told_apart(told: Sequence[SetPair], pairs: int) -> str:
+    """Which pairs are told apart, or how many of all `pairs` if they are more than a few."""
     if not told:
         return "No two are told apart."
     if len(told) > _MOST_PAIRS:
-        return f"{count(len(told))} of all {count(len(comparison.pairs))} pairs are told apart."
+        return f"{count(len(told))} of all {count(pairs)} pairs are told apart."
     room = letters_for(30, 16)
-    pairs = (f"{shortened(pair.better, room)} – {shortened(pair.worse, room)}" for pair in told)
-    return f"Told apart: {', '.join(pairs)}."
+    names = (f"{shortened(pair.better, room)} – {shortened(pair.worse, room)}" for pair in told)
+    return f"Told apart: {', '.join(names)}."

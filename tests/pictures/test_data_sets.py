@@ -325,7 +325,7 @@ def test_below_the_ranks_stand_the_pairs_that_are_told_apart_or_their_number(com
     ):
         drawn = words(plots.critical_difference(replace(few, pairs=tuple(told)), title="t"))
         assert expected in drawn
-        assert "Two arms without a common bar need not be told apart." in drawn
+        assert ("Two arms without a common bar need not be told apart." in drawn) == told[0].told_apart
 
 
 def test_sets_of_one_family_are_one_row_that_says_how_many_and_families_are_counted(comparison):
