@@ -19,6 +19,8 @@ from nnlab.errors import CheckpointError, ConfigError, DataError
 from nnlab.experiments.train import Progress, Whole
 from nnlab.library import html, progress
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 IRIS, XOR = ROOT / "configs" / "iris.yaml", ROOT / "configs" / "xor.yaml"
 VALUES = {
     "task": "binary",
@@ -450,7 +452,7 @@ def test_an_activation_that_is_none_is_an_error():
 # --- notebooks --------------------------------------------------------------------------------------------------------
 
 
-def test_results_draw_themselves(iris, compared, runs_dir):
+def test_results_draw_themselves(iris, compared, runs_dir, with_pictures):
     for shown in (iris, compared, iris.model(), nnlab.activation("gelu"), iris.plot("cost")):
         text = shown._repr_html_()
         assert "data:image/svg+xml;base64," in text
