@@ -88,7 +88,7 @@ def softmax(z: Array, out: Array) -> None:
     Where the classes are few and the samples many, with the samples last in memory each pass runs along them. Where
     replicas lie last already, passes run along these.
     """
-    if z.shape[-1] > MOST_DENSE or _lies_first_axis_innermost(z):
+    if z.shape[-1] > MOST_DENSE or _has_replicas_innermost(z):
         rows.softmax(z, out)
         return
     turned = (z.mT if z.ndim > 1 else z[:, np.newaxis]).copy()  # in C order, and never z itself
@@ -98,8 +98,8 @@ def softmax(z: Array, out: Array) -> None:
     np.copyto(out, turned.mT)
 
 
-def _lies_first_axis_innermost(z: Array) -> bool:
-    return z.ndim == 3 and z.strides[0] < z.strides[2]
+def _has_replicas_innermost(z: Array) -> bool:
+    return z.ndim == 3 and len(z) > 1 and z.strides[0] == z.itemsize
 
 
 def softmin(z: Array, out: Array) -> None:
