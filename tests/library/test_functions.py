@@ -452,8 +452,10 @@ def test_an_activation_that_is_none_is_an_error():
 # --- notebooks --------------------------------------------------------------------------------------------------------
 
 
-def test_results_draw_themselves(iris, compared, runs_dir, with_pictures):
-    for shown in (iris, compared, iris.model(), nnlab.activation("gelu"), iris.plot("cost")):
+def test_results_draw_themselves(iris, runs_dir, tmp_path, with_pictures):
+    run = nnlab.train(XOR, steps=3, runs_dir=tmp_path)
+    compared = nnlab.compare_activations(XOR, ["relu", "tanh"], set={"training.steps": 3}, seeds=2, runs_dir=tmp_path)
+    for shown in (run, compared, iris.model(), nnlab.activation("gelu"), iris.plot("cost")):
         text = shown._repr_html_()
         assert "data:image/svg+xml;base64," in text
         assert "<script" not in text

@@ -23,6 +23,9 @@ from nnlab.storage.folder import RunFolder
 from nnlab.storage.run import TrainingRun
 
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
+
 def page(text="plain", *, tone="good"):
     table = HtmlTable(text, ["name", text], [[text, 1.5], ["b", None], ["c", -2]])
     words = HtmlTable("words", ["name", "what", "count"], [["a", text, 12345]])
