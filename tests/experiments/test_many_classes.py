@@ -62,8 +62,9 @@ def run_with(folder, monkeypatch, most_dense, text):
     return run, nnlab_here("eval", run, "--json", "--predictions", "p.csv", cwd=folder)
 
 
+@pytest.mark.usefixtures("with_pictures")
 @pytest.mark.parametrize("text", [FILE, PLAIN, OF_FILES], ids=["weights", "in order", "all, of files"])
-def test_a_run_has_the_bits_that_it_has_with_a_number_for_each_row_and_class(tmp_path, monkeypatch, text, with_pictures):
+def test_a_run_has_the_bits_that_it_has_with_a_number_for_each_row_and_class(tmp_path, monkeypatch, text):
     (sparse, of_sparse), (dense, of_dense) = (
         run_with(tmp_path / name, monkeypatch, most, text) for name, most in (("sparse", 2), ("dense", 1000))
     )

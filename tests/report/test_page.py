@@ -22,7 +22,6 @@ from nnlab.report.parts import Drawing, environment_tables, pictures_in
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.run import TrainingRun
 
-
 pytestmark = pytest.mark.usefixtures("quick_pictures")
 
 
