@@ -46,10 +46,18 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     """
     check_confidence(confidence)
     sample = finite_numbers(values)
-    mean, count = exact.mean(sample), len(sample)
+    return _students(exact.mean(sample), _deviation(sample), len(sample), confidence)
+
+
+def _deviation(sample: list[float]) -> float:
+    """The sample's standard deviation; nan for a single value. Exact fractions make it slow."""
+    return exact.stdev(sample) if len(sample) > 1 else math.nan
+
+
+def _students(mean: float, deviation: float, count: int, confidence: float) -> Interval:
     if count == 1:
         return Interval(mean, None, None)
-    half = _quantile(count, confidence) * exact.stdev(sample) / math.sqrt(count)
+    half = _quantile(count, confidence) * deviation / math.sqrt(count)
     return Interval(mean, mean - half, mean + half)
 
 
@@ -82,12 +90,14 @@ def mean_over_seeds(
 
     Raises ValueError as `mean_interval` does. Source: Hall 1992, "On the removal of skewness by transformation".
     """
-    plain, sample = mean_interval(values, confidence), finite_numbers(values)
-    groups = two_groups(sample)
+    check_confidence(confidence)
+    sample = finite_numbers(values)
+    deviation, groups = _deviation(sample), two_groups(sample)
+    plain = _students(exact.mean(sample), deviation, len(sample), confidence)
     note = _note(sample, groups, confidence)
     if plain.low is None or plain.high is None or (groups and min(map(len, groups)) > 1) or len(sample) < 3:
         return _cut(replace(plain, note=note), within)
-    low, high = _halls_bounds(sample, plain.estimate, _quantile(len(sample), confidence))
+    low, high = _halls_bounds(sample, plain.estimate, deviation, _quantile(len(sample), confidence))
     return _cut(Interval(plain.estimate, min(plain.low, low), max(plain.high, high), note), within)
 
 
@@ -188,9 +198,9 @@ def _quantile(count: int, confidence: float) -> float:
     return float(special.stdtrit(count - 1, (1 + confidence) / 2))
 
 
-def _halls_bounds(sample: list[float], mean: float, quantile: float) -> tuple[float, float]:
+def _halls_bounds(sample: list[float], mean: float, deviation: float, quantile: float) -> tuple[float, float]:
     """The bounds of Hall's transformation for three values or more."""
-    count, deviation = len(sample), exact.stdev(sample)
+    count = len(sample)
     if deviation == 0:
         return mean, mean
     cubes = math.fsum(((value - mean) / deviation) ** 3 for value in sample)
