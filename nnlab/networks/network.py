@@ -217,11 +217,13 @@ class Network:
         if not (isinstance(layer, Weighted) and layer.looks_at_signal):
             return [(InputSignal(), [*range(len(seeds))])]
         found: dict[InputSignal, list[int]] = {}
-        for replica, seed in enumerate(seeds):
+        shared = seen is None or all(rows is seen[0] for rows in seen)
+        is_known = place == self.first or not math.isnan(self.signals[place].second)
+        for replica, seed in enumerate(seeds[:1] if shared and is_known else seeds):
             rows = self._standard_inputs if seen is None else seen[replica]
             signal = self._incoming(place, seed, theta[replica : replica + 1], rows)
             found.setdefault(signal, []).append(replica)
-        return [*found.items()]
+        return [*found.items()] if len(found) > 1 else [(next(iter(found)), [*range(len(seeds))])]
 
     @cached_property
     def _standard_inputs(self) -> Inputs:

@@ -7,7 +7,7 @@ are few. `benchmarks/coverage.py` simulates how often the candidates hold the tr
 from __future__ import annotations
 
 import math
-import statistics as exact  # Python's own: rational arithmetic, so that equal values have a spread of exactly 0
+import statistics as exact
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import itemgetter
@@ -16,7 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nnlab.maths import special
-from nnlab.maths.statistics.samples import FEWEST, check_confidence, finite_numbers, numbers
+from nnlab.maths.statistics.samples import (
+    FEWEST,
+    check_confidence,
+    deviation,
+    finite_numbers,
+    mean,
+    numbers,
+    root_of_squares,
+)
 
 UNBOUNDED = (-math.inf, math.inf)
 _APART = 6.0  # a gap of so many standard deviations within the groups makes two groups of seeds
@@ -46,11 +54,11 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     """
     check_confidence(confidence)
     sample = finite_numbers(values)
-    mean, count = exact.mean(sample), len(sample)
+    middle, count = mean(sample), len(sample)
     if count == 1:
-        return Interval(mean, None, None)
-    half = _quantile(count, confidence) * exact.stdev(sample) / math.sqrt(count)
-    return Interval(mean, mean - half, mean + half)
+        return Interval(middle, None, None)
+    half = _quantile(count, confidence) * deviation(sample) / math.sqrt(count)
+    return Interval(middle, middle - half, middle + half)
 
 
 def mean_over_seeds(
@@ -188,15 +196,15 @@ def _quantile(count: int, confidence: float) -> float:
     return float(special.stdtrit(count - 1, (1 + confidence) / 2))
 
 
-def _halls_bounds(sample: list[float], mean: float, quantile: float) -> tuple[float, float]:
-    """The bounds of Hall's transformation for three values or more."""
-    count, deviation = len(sample), exact.stdev(sample)
-    if deviation == 0:
-        return mean, mean
-    cubes = math.fsum(((value - mean) / deviation) ** 3 for value in sample)
+def _halls_bounds(sample: list[float], middle: float, quantile: float) -> tuple[float, float]:
+    """The bounds of Hall's transformation for three values or more, around their mean."""
+    count, s = len(sample), deviation(sample)
+    if s == 0:
+        return middle, middle
+    cubes = math.fsum(((value - middle) / s) ** 3 for value in sample)
     r = cubes * math.sqrt(count) / ((count - 1) * (count - 2))
-    error = deviation / math.sqrt(count)
-    return mean - error * _halls_inverse(quantile, r), mean - error * _halls_inverse(-quantile, r)
+    error = s / math.sqrt(count)
+    return middle - error * _halls_inverse(quantile, r), middle - error * _halls_inverse(-quantile, r)
 
 
 def _halls_inverse(y: float, r: float) -> float:
@@ -207,7 +215,7 @@ def _halls_inverse(y: float, r: float) -> float:
 
 def _within(groups: tuple[list[float], list[float]]) -> float:
     """The root of the sum of squares around the groups' means."""
-    return math.hypot(*(exact.pstdev(group) * math.sqrt(len(group)) for group in groups))
+    return math.hypot(*map(root_of_squares, groups))
 
 
 def _all_the_same(sample: list[float]) -> bool:
