@@ -169,14 +169,20 @@ def _lines(begin: Sequence[str], columns: Sequence[Sequence[str]], end: Sequence
 def _cells(values: Array) -> list[str]:
     """The text that `cell` gives for each value (R, T) or (R,), row by row."""
     values = values.astype(np.float64).ravel()
-    if not _repeats(values):
-        texts = list(map(repr, values.tolist()))
-        for place in np.flatnonzero(~np.isfinite(values)).tolist():
-            texts[place] = ""
-        return texts
-    different, places = np.unique(values.view(np.int64), return_inverse=True)  # bits, because -0.0 == 0.0
-    texts = [cell(value) for value in different.view(np.float64).tolist()]
-    return list(map(texts.__getitem__, places.tolist()))
+    if _repeats(values):
+        return list(map(_Texts().__getitem__, values.view(np.int64).tolist()))
+    texts = list(map(float.__repr__, values.tolist()))
+    for place in np.flatnonzero(~np.isfinite(values)).tolist():
+        texts[place] = ""
+    return texts
+
+
+class _Texts(dict[int, str]):
+    """The text of a number by its bits, as -0.0 == 0.0; each is formatted when it is first asked for."""
+
+    def __missing__(self, bits: int) -> str:
+        self[bits] = text = cell(float(np.int64(bits).view(np.float64)))
+        return text
 
 
 def _repeats(values: Array) -> bool:

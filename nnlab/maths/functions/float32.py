@@ -30,10 +30,23 @@ _FAR = 87.0
 
 def sigmoid(z: Array, out: Array) -> None:
     """f(z) = 1 / (1 + exp(-z)); far below 0, where that overflows, it is exp(z)."""
-    if z.size and not z.item(z.argmin()) >= -_FAR:  # nan too
+    if z.size and not _least(z) >= -_FAR:  # nan too
         _sigmoid_far(z, out)
     else:
         _sigmoid_near(z, out)
+
+
+def _least(z: Array) -> float:
+    """The smallest number, or nan if there is one; `argmin` would copy an array whose first axis lies closest."""
+    z = z.T if z.flags.f_contiguous else z
+    smallest: float = z.item(z.argmin())
+    return smallest
+
+
+def _largest(z: Array) -> float:
+    z = z.T if z.flags.f_contiguous else z
+    largest: float = z.item(z.argmax())
+    return largest
 
 
 def _sigmoid_near(z: Array, out: Array) -> None:
@@ -52,7 +65,7 @@ def _sigmoid_far(z: Array, out: Array) -> None:
 
 def sigmoid_slope(z: Array, a: Array, out: Array) -> None:
     """f'(z) = f(z) f(-z) = a / (1 + exp(z)); far above 0, where that overflows, it is exp(-z)."""
-    if z.size and not z.item(z.argmax()) <= _FAR:  # nan too
+    if z.size and not _largest(z) <= _FAR:  # nan too
         _sigmoid_slope_far(z, a, out)
     else:
         _sigmoid_slope_near(z, a, out)
