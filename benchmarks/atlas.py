@@ -1,6 +1,6 @@
 """The atlas of activations: two rounds of benchmarks, whose tables are what docs/atlas.md tells.
 
-    python benchmarks/atlas.py                      both rounds, then the tables: about an hour on two cores
+    python benchmarks/atlas.py                      both rounds, then the tables: 75 minutes on two busy cores
     python benchmarks/atlas.py --max-minutes 20     a piece of it; the next call goes on where this one ended
 
 The first round trains every activation on four data sets, in networks of two and of eight hidden layers, three seeds

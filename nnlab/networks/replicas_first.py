@@ -47,7 +47,7 @@ def is_small(network: Network, batch: int) -> bool:
     pairs = list(zip(network.layers, network.shapes[:-1], strict=True))
     fits = all(isinstance(layer, Dense | Elementwise) and not is_image(shape) for layer, shape in pairs)
     products = [batch * units_of(shape) * layer.width for layer, shape in pairs if isinstance(layer, Dense)]
-    return fits and max(products, default=LARGEST + 1) <= LARGEST
+    return fits and not network.head.is_textbook and max(products, default=LARGEST + 1) <= LARGEST
 
 
 def laid_out(theta: Array, network: Network, batch: int) -> Array:

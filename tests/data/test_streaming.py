@@ -545,9 +545,9 @@ def test_training_has_the_bits_of_rows_in_memory_in_the_same_order(tmp_path, mon
     text = TEXT.replace("SOURCE", saved(tmp_path, "packed npz")).replace("PRECISION", precision)
     orders = []
 
-    def in_the_same_order(rows, seed, epoch):
+    def in_the_same_order(rows, seeds, epoch):
         orders.append(epoch)
-        return shuffled_in_blocks(rows, 36, seed, epoch)  # 36: whole batches of 12 within 40
+        return np.stack([shuffled_in_blocks(rows, 36, seed, epoch) for seed in seeds])  # 36: batches of 12 within 40
 
     results = []
     for in_blocks in (40, None):
@@ -555,7 +555,7 @@ def test_training_has_the_bits_of_rows_in_memory_in_the_same_order(tmp_path, mon
         state = setup.start()
         state.keep_ratios(setup.network)
         plan = replace(setup.plan, health=True)
-        monkeypatch.setattr(batches_module, "shuffled", in_the_same_order if in_blocks is None else None)
+        monkeypatch.setattr(batches_module, "shuffles", in_the_same_order if in_blocks is None else None)
         records = list(fit(setup.network, setup.rows.parts(), seeds, setup.optimizer.update, plan, state))
         figures = [(record.step, name, f.tobytes()) for record in records for name, f in record.figures.items()]
         results.append((state.theta.tobytes(), state.statistics.tobytes(), figures))

@@ -454,6 +454,26 @@ def test_nan_gives_nan(name, chosen, dtype):
         assert np.isnan(function(name, z, **chosen)).tolist() == [True, False], function.__name__
 
 
+def layouts(z):
+    """The same numbers (R, m, units) as they may lie in memory: in C order, replicas innermost, with gaps."""
+    wider = np.full((*z.shape[:2], z.shape[2] + 1), NAN, z.dtype)  # the last unit is none of theirs
+    wider[..., :-1] = z
+    return z, np.asfortranarray(z), wider[..., :-1]
+
+
+@FLOATS
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh"])
+def test_a_rare_number_is_found_wherever_it_lies(name, dtype):
+    """These first look for a nan, or for a number of which exp overflows."""
+    for rare in (NAN, -100.0, 100.0):
+        expected = [function(name, np.array([rare], dtype))[0] for function in (value, slope)]
+        for place in ((0, 0, 0), (3, 1, 2), (4, 3, 2)):
+            z = np.linspace(-2, 2, 60, dtype=dtype).reshape(5, 4, 3)
+            z[place] = rare
+            found = [[function(name, lying)[place] for function in (value, slope)] for lying in layouts(z)]
+            np.testing.assert_allclose(found, [expected] * 3, rtol=1e-6, err_msg=f"{rare} at {place}")
+
+
 @FLOATS
 @CASE
 def test_nothing_warns_where_the_result_can_be_held(name, chosen, dtype):

@@ -152,3 +152,11 @@ def test_a_pass_sees_what_changes_in_place():
 def test_which_networks_compute_so_follows_from_network_and_batch_alone(network, batch, small):
     setup, _, _ = problem(**network)
     assert is_small(setup.network, batch) is small
+
+
+def test_a_head_that_reproduces_old_notebooks_leaves_products_to_blas():
+    for logits in (True, False):
+        network = {"layers": [4], "activation": "tanh", "head": {"logits": logits}}
+        assert (
+            is_small(setup_for(experiment(task="binary", data={"source": "xor"}, network=network)).network, 4) is logits
+        )

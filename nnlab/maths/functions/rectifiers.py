@@ -16,6 +16,9 @@ Array = NDArray[Any]
 SELU_SCALE = 1.0507009873554805
 _SELU_PRODUCT = 1.7580993408473768  # of scale and α, rounded once
 
+_PLAIN = (0.0, np.inf, 0.0)  # negative_slope, max_value and threshold of plain relu
+_NUMBER = (float, int)
+
 
 def heaviside(z: Array, out: Array) -> None:
     """f(z) = 1 for z > 0, else 0."""
@@ -210,8 +213,9 @@ def sparse_plus_slope(z: Array, _a: Array, out: Array) -> None:
 
 def _is_plain(negative_slope: Any, max_value: Any, threshold: Any) -> bool:
     """Whether the parameters are those of plain relu, as numbers."""
-    numbers = (negative_slope, max_value, threshold)
-    return all(isinstance(value, float | int) for value in numbers) and numbers == (0.0, np.inf, 0.0)
+    if not (isinstance(negative_slope, _NUMBER) and isinstance(max_value, _NUMBER) and isinstance(threshold, _NUMBER)):
+        return False  # an array, learned; `all` of them would take as long as a pass over a small array
+    return (negative_slope, max_value, threshold) == _PLAIN
 
 
 def _below(z: Array, out: Array, slope: Any, from_: Any) -> None:

@@ -37,8 +37,10 @@ class Head:
     `gradient(z, a, y, out)` writes the derivative of each sample's loss by its own logits, of which there are
     `per_output` for each output. `weights` are those of the classes, as `weighted_losses` takes them, if there are any;
     `reweighted` gives the same head with others. A head that `weighs_rows` takes targets with the weights of their rows
-    as a last column, (..., m, K + 1), as `with_row_weights` makes them. `outputs_float32` and `gradient_float32` are
-    quicker forms for float32, where there are any: `forms` gives those to call.
+    as a last column, (..., m, K + 1), as `with_row_weights` makes them. One that `is_textbook` computes from
+    activations, as old notebooks do; its network leaves products to BLAS, as theirs, so that their last digits come
+    out. `outputs_float32` and `gradient_float32` are quicker forms for float32, where there are any: `forms` gives
+    those to call.
     """
 
     outputs: Callable[[Array, Array], None] | None
@@ -49,6 +51,7 @@ class Head:
     weights: Array | None = field(default=None, compare=False)
     reweighted: Callable[[Array], Head] | None = field(default=None, compare=False)
     weighs_rows: bool = False
+    is_textbook: bool = False
     outputs_float32: Callable[[Array, Array], None] | None = None
     gradient_float32: Callable[..., None] | None = None
 
@@ -111,7 +114,7 @@ CLASSES: dict[tuple[str, str], Head] = {
 # probability rounds to 0 or 1; they reproduce old figures, and show why logits matter.
 TEXTBOOK: dict[tuple[str, str], Head] = {
     ("sigmoid", "binary_cross_entropy"): Head(
-        classes.textbook_sigmoid, classes.textbook_cross_entropy, classes.textbook_residual
+        classes.textbook_sigmoid, classes.textbook_cross_entropy, classes.textbook_residual, is_textbook=True
     ),
 }
 
