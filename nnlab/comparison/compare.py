@@ -444,7 +444,8 @@ class Work:
         places = {seed: place for place, seed in enumerate(self.seeds)}
         parts = sorted(self.done[key], key=lambda part: places[part[0][0]])
         rows = {seed: row for row, seed in enumerate(seed for seeds, _ in parts for seed in seeds)}
-        return some(joined([arm for _, arm in parts]), [rows[seed] for seed in self.seeds], 1.0)
+        order, whole = [rows[seed] for seed in self.seeds], joined([arm for _, arm in parts])
+        return whole if order == [*range(len(rows))] else some(whole, order, 1.0)  # without a copy of every curve
 
 
 # Facts beside experiment and data on which the bits of a figure may depend.
