@@ -9,7 +9,7 @@ from support import HOUSES, XOR, nnlab_here, write
 
 from nnlab.maths.expressions import Formula
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def refused(folder, *words):
