@@ -48,6 +48,13 @@ COMMANDS: tuple[Command, ...] = (
             "--quiet",
         ),
     ),
+    Command(
+        "W6", "nnlab compare-activations, ten times the seeds", "own",
+        (
+            "-m", "nnlab", "compare-activations", "configs/xor.yaml", "--seeds", "{seeds}0", "--runs-dir", "{out}",
+            "--quiet",
+        ),
+    ),
     Command("W6", "bare training and imports", "own", _script("compare_bare", "{seeds}")),
     Command("W6", "script with JAX", "jax_xla", _script("compare_jax", "{out}", "{seeds}")),
     Command(

@@ -22,7 +22,7 @@ import tables
 import turns
 from workloads import WORKLOADS
 
-# W3 stands for its three sizes, W8 for its batches and seeds.
+# W3 stands for its four sizes, W8 for its batches and seeds.
 CHOICES = list(dict.fromkeys([*(workload.group for workload in WORKLOADS.values()), *commands.GROUPS, "growth"]))
 
 

@@ -70,6 +70,7 @@ WHOLE = {
     "the same with PyTorch": ("W5", "script with PyTorch"),
     "`import torch` alone": ("W5", "import torch"),
     "`nnlab compare-activations configs/xor.yaml --seeds 1000`": ("W6", "nnlab compare-activations"),
+    "the same with `--seeds 10000`": ("W6", "nnlab compare-activations, ten times the seeds"),
     "the same with JAX's vmap": ("W6", "script with JAX"),
     "`nnlab train configs/mnist.yaml`": ("W7", "nnlab train mnist"),
     "the same with PyTorch and its DataLoader": ("W7", "script with PyTorch"),

@@ -136,6 +136,8 @@ TARGETS: tuple[Target, ...] = (
     Target("W3", "a step of one seed, evaluating too", microseconds("W3", EVALUATING), at_most=14, unit="µs"),
     Target("W3", "a step of 100 seeds", microseconds("W3x100"), at_most=60, unit="µs"),
     Target("W3", "a step of 1,000 seeds", microseconds("W3x1000"), at_most=400, unit="µs"),
+    Target("W3", "1,000 seeds over JAX's compiled scan", over_best("W3x1000", SCAN), at_most=1),
+    Target("W3", "10,000 seeds over JAX's compiled scan", over_best("W3x10000", SCAN), at_most=0.6),
     Target("W4", "over the matrix products alone", over_limit("W4"), at_most=1.12),
     Target("W4", "over the best PyTorch form", over_best("W4", *TORCH), at_most=1.05),
     Target("W5", "whole command over import torch", commands("W5", "nnlab train xor", "import torch"), at_most=1),
@@ -144,7 +146,11 @@ TARGETS: tuple[Target, ...] = (
         commands("W6", "nnlab compare-activations", "bare training and imports"), at_most=1.5,
     ),
     Target(
-        "W6", "whole command over JAX's", commands("W6", "nnlab compare-activations", "script with JAX"), at_most=1
+        "W6", "whole command over JAX's", commands("W6", "nnlab compare-activations", "script with JAX"), at_most=0.6
+    ),
+    Target(
+        "W6", "whole command with ten times the seeds",
+        commands("W6", "nnlab compare-activations, ten times the seeds", "nnlab compare-activations"), at_most=3,
     ),
     Target(
         "W7", "faster than PyTorch, whole command", commands("W7", "script with PyTorch", "nnlab train mnist"),

@@ -133,6 +133,10 @@ WORKLOADS: dict[str, Workload] = {
             "xor", (2, 2, 1), "tanh", "sigmoid", 4, "sgd", 1.0, "steps: 1000", 500, 100, 1000,
         ),
         Workload(
+            "W3x10000", "XOR, 10,000 seeds at once",
+            "xor", (2, 2, 1), "tanh", "sigmoid", 4, "sgd", 1.0, "steps: 1000", 100, 20, 10000,
+        ),
+        Workload(
             "W4", "wide: 784-1024-1024-10 relu, softmax + CE, batch 256 shuffled, SGD",
             "mnist", (784, 1024, 1024, 10), "relu", "softmax", 256, "sgd", 0.1, "epochs: 1", 118, 40, shuffle=True,
         ),

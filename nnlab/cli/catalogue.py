@@ -191,7 +191,7 @@ def _lines(about: dict[str, Any], *, with_range: bool) -> list[str]:
     """The lines that describe an activation; its range only where its passport has none."""
     lines = [f"{about['name']}", f"  f(x)  = {about['formula']}", f"  f'(x) = {about['slope_formula']}"]
     known = f"range {about['range']}; " if with_range and about["range"] != "unknown" else ""
-    lines += [f"  {known}{_start(about)}; {about['source']}"]
+    lines += [f"  {known}{_start(about)}", f"  source: {about['source']}"]
     lines += [f"  parameter {_parameter(parameter)}" for parameter in about["parameters"]]
     lines += [
         f"  kink at x = {kink['x']:g}: slope {kink['left']:g} on the left, {kink['right']:g} on the right, "

@@ -441,9 +441,11 @@ class Work:
         return key not in self.failed and not self._left(key)
 
     def _whole(self, key: str) -> Arm:
-        parts = sorted(self.done[key], key=lambda part: self.seeds.index(part[0][0]))
-        order = [seed for seeds, _ in parts for seed in seeds]
-        return some(joined([arm for _, arm in parts]), [order.index(seed) for seed in self.seeds], 1.0)
+        places = {seed: place for place, seed in enumerate(self.seeds)}
+        parts = sorted(self.done[key], key=lambda part: places[part[0][0]])
+        rows = {seed: row for row, seed in enumerate(seed for seeds, _ in parts for seed in seeds)}
+        order, whole = [rows[seed] for seed in self.seeds], joined([arm for _, arm in parts])
+        return whole if order == [*range(len(rows))] else some(whole, order, 1.0)  # without a copy of every curve
 
 
 # Facts beside experiment and data on which the bits of a figure may depend.

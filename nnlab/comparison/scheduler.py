@@ -109,11 +109,12 @@ def in_thread(function: Callable[[], T]) -> concurrent.futures.Future[T]:
 class Patience:
     """How long a scheduler or a worker may be missing: `limits` has the seconds of each.
 
-    It is said after some seconds and then every half minute, unless the wait is over soon anyway.
+    It is said after some seconds and then every half minute, unless the wait is over soon anyway. Waits that were said
+    are numbered: a command prints no warning twice, and one of an earlier wait would be the same.
     """
 
     def __init__(self, address: str, say: Callable[[str], None], limit: float | None = None) -> None:
-        self.address, self.say, self.said_at = printable(address), say, -float("inf")
+        self.address, self.say, self.said_at, self.wait = printable(address), say, -float("inf"), 1
         self.advice = "--dask-timeout waits longer"
         self.limits = {SILENT: limit or _SECONDS_TO_ANSWER, IDLE: limit or _SECONDS_FOR_A_WORKER}
 
@@ -125,6 +126,7 @@ class Patience:
     def look(self, missing: tuple[str, float] | None) -> None:
         """Note what is missing and since when, if anything; StorageError at its limit."""
         if missing is None:
+            self.wait += self.said_at > -float("inf")
             self.said_at = -float("inf")
             return
         what, since = missing
@@ -152,7 +154,9 @@ class Patience:
         return StorageError("; ".join(filter(None, [self._sentence(what, waited), self.advice])))
 
     def _sentence(self, what: str, waited: float) -> str:
-        return f"--dask {self.address}: {what} within {waited:.0f} s: {_REMEDIES[what].format(address=self.address)}"
+        number = f" (wait {self.wait})" if self.wait > 1 else ""
+        remedy = _REMEDIES[what].format(address=self.address)
+        return f"--dask {self.address}: {what} within {waited:.0f} s{number}: {remedy}"
 
 
 class Pulse:

@@ -11,9 +11,7 @@ point, and there is no shares.csv. Each tuned or swept key has a column.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -39,7 +37,7 @@ from nnlab.experiments.pictures import draw_all
 from nnlab.report.page import HtmlTable
 from nnlab.report.parts import Drawing
 from nnlab.report.tables import latex, markdown
-from nnlab.storage.files import read_plain, write_csv, write_text
+from nnlab.storage.files import read_plain, to_csv, write_blocks, write_csv, write_text
 from nnlab.storage.folder import RunFolder, files_of_run
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import ComparisonSummary, SweepSummary
@@ -89,8 +87,8 @@ def table_digests(folder: RunFolder) -> dict[str, str]:
 
 def _write_rows(folder: RunFolder, comparison: Comparison) -> None:
     """Write results.csv, metrics.csv, pairs.csv and the weights."""
-    write_csv(folder.path / "results.csv", _result_rows(comparison))
-    write_text(folder.path / "metrics.csv", "".join(_metric_lines(comparison)))
+    write_blocks(folder.path / "results.csv", _result_lines(comparison))
+    write_blocks(folder.path / "metrics.csv", _metric_lines(comparison))
     write_csv(folder.path / "pairs.csv", pair_rows(comparison.summary))
     for name, label in file_names(comparison.arms).items():
         arm, path = comparison.arms[label], folder.path / "weights" / f"{name}.npz"
@@ -117,60 +115,84 @@ def _write_rows_and_draw(
     return draw_all(drawn, folder.plots, [rows], formats=formats)
 
 
-def _result_rows(comparison: Comparison) -> Iterator[list[str]]:
-    """One row per arm and seed: final figures, how long it took, whether it diverged and at which step, its start.
+def _result_lines(comparison: Comparison) -> Iterator[str]:
+    """A line per arm and seed: final figures, how long it took, whether it diverged and at which step, its start.
 
-    The baselines follow, with the final figures that they have for the rows of each seed.
+    The baselines follow, with the final figures that they have for the rows of each seed. A block of lines at a time.
     """
     figures = list(next(iter(comparison.arms.values())).finals)
     columns = list(dict.fromkeys(name for own in comparison.columns.values() for name in own))
-    yield [*name_columns(comparison.summary), "seed", *figures, *columns, "diverged", "diverged_at", *START_COLUMNS]
+    names = name_columns(comparison.summary)
+    yield _csv_line([*names, "seed", *figures, *columns, "diverged", "diverged_at", *START_COLUMNS])
+    seeds = list(map(str, comparison.seeds))
+    missing = np.full(len(seeds), np.nan)
     for label, arm in comparison.arms.items():
-        own, name = comparison.columns[label], name_cells(comparison.summary, label)
-        about = comparison.summary.arms[label]
-        start = [about.initializer, cell(about.gain)]
-        for replica, seed in enumerate(comparison.seeds):
-            finals = [cell(float(arm.finals[figure][replica])) for figure in figures]
-            more = [cell(float(own[column][replica])) if column in own else "" for column in columns]
-            diverged = bool(arm.diverged[replica])
-            at = str(int(arm.bad_step[replica])) if diverged else ""
-            yield [*name, str(seed), *finals, *more, str(diverged).lower(), at, *start]
+        own, about = comparison.columns[label], comparison.summary.arms[label]
+        numbers = [*(arm.finals[name] for name in figures), *(own.get(name, missing) for name in columns)]
+        diverged = [("false", "true")[lost] for lost in arm.diverged.tolist()]
+        at = ["" if step < 0 else str(step) for step in np.where(arm.diverged, arm.bad_step, -1).tolist()]
+        cells = [seeds, *map(_cells, numbers), diverged, at]
+        yield _lines(name_cells(comparison.summary, label), cells, [about.initializer, cell(about.gain)])
     for label, over_seeds in baseline_rows(comparison.summary).items():
-        name = baseline_cells(comparison.summary, label)
-        for replica, seed in enumerate(comparison.seeds):
-            known = {figure: one.values[replica] for figure, one in over_seeds.items()}
-            yield [
-                *name,
-                str(seed),
-                *(cell(known.get(figure)) for figure in figures),
-                *("" for _ in columns),
-                *("false", ""),
-                *("" for _ in START_COLUMNS),
-            ]
+        known = [list(map(cell, over_seeds[name].values)) if name in over_seeds else None for name in figures]
+        cells = [seeds, *(one or [""] * len(seeds) for one in known)]
+        end = [*("" for _ in columns), "false", "", *("" for _ in START_COLUMNS)]
+        yield _lines(baseline_cells(comparison.summary, label), cells, end)
+
+
+_ROWS_AT_ONCE = 2**17  # of metrics.csv, whose cells take about 70 bytes each before they are written
 
 
 def _metric_lines(comparison: Comparison) -> Iterator[str]:
-    """One line per arm, seed and step: every figure along the way, column by column for speed."""
+    """A line per arm, seed and step: every figure along the way, a block of seeds at a time, column by column."""
     figures = list(dict.fromkeys(name for arm in comparison.arms.values() for name in arm.curves))
     yield _csv_line([*name_columns(comparison.summary), "seed", "step", *figures])
     for label, arm in comparison.arms.items():
-        seeds, steps = len(comparison.seeds), len(arm.steps)
-        missing = np.full((seeds, steps), np.nan)
-        begin = _csv_line(name_cells(comparison.summary, label)).rstrip("\n")
-        places = [f"{begin},{seed},{step}" for seed in comparison.seeds for step in arm.steps.tolist()]
-        columns = [_cells(arm.curves.get(name, missing)) for name in figures]
-        yield "\n".join(map(",".join, zip(places, *columns, strict=True))) + "\n"
+        begin = name_cells(comparison.summary, label)
+        steps = [f",{step}" for step in arm.steps.tolist()]
+        at_once = max(1, _ROWS_AT_ONCE // len(steps))
+        for first in range(0, len(comparison.seeds), at_once):
+            seeds = comparison.seeds[first : first + at_once]
+            missing = np.full((len(seeds), len(steps)), np.nan)
+            places = [seed + step for seed in map(str, seeds) for step in steps]
+            curves = [arm.curves[name][first : first + at_once] if name in arm.curves else missing for name in figures]
+            yield _lines(begin, [places, *map(_cells, curves)])
+
+
+def _lines(begin: Sequence[str], columns: Sequence[Sequence[str]], end: Sequence[str] = ()) -> str:
+    """Lines of a CSV file: each row of the columns, which hold no text to be quoted, between the same cells."""
+    before, after = (_csv_line(cells).rstrip("\n") if cells else "" for cells in (begin, end))
+    between = f"{',' * bool(end)}{after}\n{before},"
+    return f"{before},{between.join(map(','.join, zip(*columns, strict=True)))}{',' * bool(end)}{after}\n"
 
 
 def _cells(values: Array) -> list[str]:
-    """The text that `cell` gives for each value (R, T), row by row."""
-    # Values such as accuracies on few rows repeat: format each once. Compare bits, because -0.0 == 0.0.
-    different, places = np.unique(values.astype(np.float64).ravel().view(np.int64), return_inverse=True)
-    texts = [cell(value) for value in different.view(np.float64).tolist()]
-    return list(map(texts.__getitem__, places.tolist()))
+    """The text that `cell` gives for each value (R, T) or (R,), row by row."""
+    values = values.astype(np.float64).ravel()
+    if _repeats(values):
+        return list(map(_Texts().__getitem__, values.view(np.int64).tolist()))
+    texts = list(map(float.__repr__, values.tolist()))
+    for place in np.flatnonzero(~np.isfinite(values)).tolist():
+        texts[place] = ""
+    return texts
+
+
+class _Texts(dict[int, str]):
+    """The text of a number by its bits, as -0.0 == 0.0; each is formatted when it is first asked for."""
+
+    def __missing__(self, bits: int) -> str:
+        self[bits] = text = cell(float(np.int64(bits).view(np.float64)))
+        return text
+
+
+def _repeats(values: Array) -> bool:
+    """Whether few of some hundred values differ, as accuracies on few rows: then each is formatted once."""
+    some = values[:: 1 + len(values) // _LOOKED_AT].view(np.int64)
+    return 2 * len(np.unique(some)) <= len(some)
+
+
+_LOOKED_AT = 500
 
 
 def _csv_line(cells: Sequence[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    return to_csv([cells])

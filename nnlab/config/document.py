@@ -17,11 +17,12 @@ import json
 import math
 import os
 import re
+import shlex
 import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -72,8 +73,27 @@ class BooleanWord(str):
 def read_file(path: str | os.PathLike[str]) -> Document:
     """Read the experiment file at `path`. ConfigError lists every fault; StorageError if it cannot be read.
 
-    `-` and /dev/stdin are standard input; a shell's `<(…)` is read as well, other named pipes are refused.
+    `-` and /dev/stdin are standard input; a shell's `<(…)` is read as well, other named pipes are refused. Of what is a
+    table by its name the last fault says how an experiment is made for it.
     """
+    try:
+        return _read_file(path)
+    except ConfigError as error:
+        if not _is_table_file(path):
+            raise
+        *others, last = error.faults
+        command = printable(shlex.join(["nnlab", "init", os.fspath(path)]))
+        hint = replace(last, message=f"{last.message}; is it a table? first: {command}")
+        raise ConfigError([*others, hint]) from error
+
+
+def _is_table_file(path: str | os.PathLike[str]) -> bool:
+    from nnlab.data.catalogue import is_table  # noqa: PLC0415 - YAML is read without NumPy
+
+    return os.path.isfile(path) and is_table(Path(path))  # noqa: PTH113 - a Path would turn '' into '.'
+
+
+def _read_file(path: str | os.PathLike[str]) -> Document:
     name, shown_name = os.fspath(path), shown_path(path)
     if shown_name != STDIN:
         _require_regular_file(name)

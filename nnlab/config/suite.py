@@ -28,6 +28,7 @@ from nnlab.config.schema import Count, FrozenModel, NotNegative
 from nnlab.errors import ConfigError, Fault, printable
 from nnlab.maths.statistics.across import EQUIVALENCE
 
+DEFAULT_NAME = "benchmark"
 ERROR = "error"  # the metric by which arms are compared unless another is named
 
 Label = Annotated[StrictStr, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
@@ -89,7 +90,7 @@ def _experiments(entries: list[SuiteEntry]) -> list[SuiteEntry]:
 class Suite(FrozenModel):
     """A whole suite file."""
 
-    name: Label = "benchmark"
+    name: Label = DEFAULT_NAME
     """The name of the run's folder."""
     experiments: Annotated[list[Annotated[SuiteEntry, BeforeValidator(_entry)]], AfterValidator(_experiments)]
     """Paths of experiment files, or mappings {config: …, name: …, family: …, set: …}."""

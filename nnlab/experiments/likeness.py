@@ -10,11 +10,11 @@ _NEAR = 0.05  # how far off a known function may be to be named beside an exact 
 
 
 def what_it_is(matches: Sequence[Match]) -> str:
-    """The known functions that it equals or resembles: `equals silu`, `is 1.5 × silu`, `is near gelu, within 5e-4`."""
+    """The known functions that it equals or resembles: `equals silu`, `is 1.5 × silu`, `is near gelu_tanh, …`."""
     exact = [match for match in matches if match.exact]
     near = [match for match in matches if not match.exact and match.error <= (_NEAR if exact else 2 * _NEAR)][:1]
     words = [("equals " if match.name == match_words(match) else "is ") + match_words(match) for match in exact]
-    words += [f"is near {match_words(match)}, within {match.error:.2g}" for match in near]
+    words += [f"is near {match_words(match)}, within {match.error:.2g} everywhere" for match in near]
     return "; ".join(words) or "is near no other known function, whatever its scales"
 
 

@@ -45,7 +45,8 @@ _WIDTH = 105
 
 
 def _figure(value: float, digits: int = 4) -> str:
-    return "∞" if value == math.inf else "-∞" if value == -math.inf else f"{value + 0.0:.{digits}g}"
+    """A value in so many significant digits, at most 6; below a million without an exponent: 110, not 1.1e+02."""
+    return "∞" if value == math.inf else "-∞" if value == -math.inf else f"{float(f'{value + 0.0:.{digits}g}'):g}"
 
 
 # --- the curve --------------------------------------------------------------------------------------------------------
@@ -98,7 +99,7 @@ def _of_theory(theory: SignalTheory) -> Iterator[str]:
     yield from _titled("gains", _gains(theory.gains))
     yield from _titled("scale", *scale_in_words(theory))
     yield from _titled("critical", *critical_in_words(theory))
-    yield from _titled("two inputs", two_inputs_in_words(theory))
+    yield from _titled("two inputs", *two_inputs_in_words(theory))
 
 
 def _percent(share: float) -> str:
@@ -124,22 +125,16 @@ def scale_in_words(theory: SignalTheory) -> list[str]:
 
 def critical_in_words(theory: SignalTheory) -> list[str]:
     """χ₁ of the fair start, and the critical ones, in sentences."""
-    chi = theory.moments.chi
-    per_layer = math.sqrt(chi)
-    moves = (
-        "keep their size"
-        if abs(chi - 1) < SAME
-        else f"are multiplied by {_figure(per_layer)} a layer on their way back"
-    )
-    lines = [f"χ₁ = {_figure(chi)} with the forward gain: gradients {moves}"]
-    at = theory.critical
+    chi, at = theory.moments.chi, theory.critical
+    moves = "keep their size" if abs(chi - 1) < SAME else f"× {_figure(math.sqrt(chi))} a layer on their way back"
+    lines = [f"χ₁ (of squared gradients) = {_figure(chi)} with the forward gain: gradients {moves}"]
     lines.append(
         "no start keeps both gradients and variance 1: E[f'²] is below E[f²]" if at is None
-        else f"χ₁ = 1 at variance 1 for {_start(at)}"
+        else f"χ₁ = 1 at variance 1 for {_start(at)} (init: {{name: fair, aim: critical}})"
     )  # fmt: skip
     if is_twice_critical_everywhere(theory.variance):
         lines.append("all critical starts also keep errors of the variance as they are")
-    lines += [f"twice critical (errors of the variance are kept, too) at {_point(p)}" for p in theory.twice_critical]
+    lines += [f"twice critical (errors of the variance stay, too) at {_point(p)}" for p in theory.twice_critical]
     return lines
 
 
@@ -148,17 +143,21 @@ def _start(point: CriticalPoint) -> str:
 
 
 def _point(point: CriticalPoint) -> str:
-    where = f"q = {_figure(point.q, 5)}" if point.q else "q → 0"
-    return f"{where} for σw² = {_figure(point.weights, 6)}, σb² = {_figure(point.bias, 5)}"
+    where = f"variance q = {_figure(point.q, 5)}" if point.q else "variance q → 0"
+    return f"{where}: σw² = {_figure(point.weights, 6)}, σb² = {_figure(point.bias, 5)}"
 
 
-def two_inputs_in_words(theory: SignalTheory) -> str:
-    """What becomes of the correlation of two inputs from layer to layer, in a sentence."""
+def two_inputs_in_words(theory: SignalTheory) -> list[str]:
+    """What becomes of the correlation of two inputs from layer to layer, in sentences."""
     end, depth = theory.correlation.fixed_point(), theory.correlation.depth()
-    pace = f"by a factor e {f'every {_figure(depth, 3)}' if depth else f'in less than {_figure(SHORTEST, 1)}'} layers"
-    pace = "slower than exponentially" if math.isinf(depth) else pace
+    every = f"every {_figure(depth, 3)}" if depth else f"in less than {_figure(SHORTEST, 1)}"
+    pace = "more slowly than exponentially" if math.isinf(depth) else f"by a factor e {every} layers"
     meaning = "all become alike" if end == 1 else "all become unrelated" if end == 0 else "however alike they are"
-    return f"their correlation tends to {_figure(end, 3)} with depth ({meaning}), {pace}"
+    goal = _figure(end, 3)
+    return [
+        f"their correlation tends to {goal} with depth ({meaning})",
+        f"what is left to {goal} shrinks {pace}",
+    ]
 
 
 def _of_gradients(passport: Passport) -> Iterator[str]:

@@ -90,6 +90,7 @@ def always(row: Array) -> Predictor:
 # --- the linear model -------------------------------------------------------------------------------------------------
 
 _MOST_ITERATIONS = 300
+_FLAT = 1e-5  # the largest derivative of a mean loss at its minimum
 
 
 @dataclass(frozen=True)
@@ -201,11 +202,9 @@ def _logistic(head: Any, x: Array, y: Array, counts: Array) -> tuple[Array, Arra
 
         dL/dW = (xᵀ c g + W)/N        dL/db = 1/N Σ c g
 
-    L is convex, and strictly so in W. It ends where no derivative exceeds 1e-5, or after 300 iterations.
+    L is convex, and strictly so in W. It ends where no derivative exceeds 1e-5, `_FLAT`, or after 300 iterations.
     (Nocedal 1980, Mathematics of Computation 35; Byrd, Lu, Nocedal, Zhu 1995, SIAM J. Sci. Comput. 16.)
     """
-    from scipy.optimize import minimize  # noqa: PLC0415 - it loads for a tenth of a second, and most commands need it not
-
     (rows, inputs), outputs = x.shape, y.shape[1]
     y = y[np.newaxis]  # (1, N, K): heads with class weights take replicas
     a, gradient = np.empty_like(y), np.empty_like(y)
@@ -219,8 +218,12 @@ def _logistic(head: Any, x: Array, y: Array, counts: Array) -> tuple[Array, Arra
         loss = counts @ head.losses(z, y)[0] + (weights * weights).sum() / 2
         return float(loss / rows), np.concatenate([(x.T @ g + weights).ravel(), g.sum(axis=0)]) / rows
 
-    options: Any = {"maxiter": _MOST_ITERATIONS, "gtol": 1e-5, "ftol": 1e-12}
     start: Any = np.zeros((inputs + 1) * outputs)
+    if np.abs(loss_and_gradient(start)[1]).max(initial=0) <= _FLAT:  # as for XOR, in which no line has a slope
+        return start[:-outputs].reshape(inputs, outputs), start[-outputs:]
+    from scipy.optimize import minimize  # noqa: PLC0415 - it loads for a fifth of a second
+
+    options: Any = {"maxiter": _MOST_ITERATIONS, "gtol": _FLAT, "ftol": 1e-12}
     found: Array = minimize(loss_and_gradient, start, jac=True, method="L-BFGS-B", options=options).x
     return found[:-outputs].reshape(inputs, outputs), found[-outputs:]
 

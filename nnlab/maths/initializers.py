@@ -30,12 +30,13 @@ Array = NDArray[np.float64]
 class Initializer:
     """How a weight matrix is initialised, or the one row of a bias.
 
-    `weights(draws, shape, fans, **parameters)` gives the matrix for what goes into a unit and comes out of it, `fans`;
-    `draws(kind)` gives standard random numbers of that shape: "uniform" in [0, 1), "normal" with mean 0 and standard
-    deviation 1. `bias` is a function like `weights` for the row of biases that belongs to them, zeros where there is
-    none. A bias that is started by a scheme of its own has one input, or the fans of its layer where the scheme is
-    `by_layer`. A scheme that looks at the moments of what the layer gets has a `fault(fans, **parameters)`, which says
-    why it cannot start from them, or None, and `variances(fans, **parameters)`, those that it gives.
+    `weights(draws, shape, fans, **parameters)` gives the matrices of R replicas, (R, *shape), or one for all of them,
+    for what goes into a unit and comes out of it, `fans`; `draws(kind)` gives standard random numbers for each replica,
+    (R, *shape): "uniform" in [0, 1), "normal" with mean 0 and standard deviation 1. `bias` is a function like `weights`
+    for the row of biases that belongs to them, zeros where there is none. A bias that is started by a scheme of its own
+    has one input, or the fans of its layer where the scheme is `by_layer`. A scheme that looks at the moments of what
+    the layer gets has a `fault(fans, **parameters)`, which says why it cannot start from them, or None, and
+    `variances(fans, **parameters)`, those that it gives.
     """
 
     name: str
@@ -113,9 +114,9 @@ def orthogonal(draws: Draws, shape: Shape, _fans: Fans, *, gain: float) -> Array
     otherwise the signs would depend on the algorithm (Mezzadri 2007, arXiv:math-ph/0609050).
     """
     normals, is_tall = draws("normal"), shape[0] >= shape[1]
-    q, r = np.linalg.qr(normals if is_tall else normals.T)
-    q *= np.copysign(gain, np.diagonal(r))
-    return q if is_tall else q.T
+    q, r = np.linalg.qr(normals if is_tall else normals.swapaxes(-1, -2))
+    q *= np.copysign(gain, np.diagonal(r, axis1=-2, axis2=-1))[..., np.newaxis, :]
+    return q if is_tall else q.swapaxes(-1, -2)
 
 
 def identity(_draws: Draws, shape: Shape, _fans: Fans, *, gain: float) -> Array:
@@ -156,7 +157,7 @@ def fair(draws: Draws, _shape: Shape, fans: Fans, *, aim: str) -> Array:
     """
     weights = fair_gain(fans, aim=aim) / math.sqrt(fans.fan_in) * draws("normal")
     if fair_variances(fans, aim=aim).centred:
-        weights -= weights.mean(axis=0)
+        weights -= weights.mean(axis=-2, keepdims=True)
     return weights
 
 

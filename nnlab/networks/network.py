@@ -12,13 +12,13 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths.initializers import draws_from, legacy_draws
+from nnlab.maths.initializers import Draws, draws_from, legacy_draws
 from nnlab.maths.losses import Head
 from nnlab.maths.randomness import Purpose, Streams
 from nnlab.maths.signal.normal import STANDARD, Moments
@@ -44,6 +44,8 @@ Array = NDArray[Any]
 # Whole batches of images would leave the cache between two layers; fewer at a time cost more calls. The number is the
 # same on every machine and for any number of replicas, since rounding depends on it.
 IMAGES_AT_ONCE = 16
+
+_NUMBERS_AT_ONCE = 2**20  # parameters that are started together: many replicas of a small layer, few of a large one
 
 
 class LayerShapeError(ValueError):
@@ -196,18 +198,32 @@ class Network:
         """
         theta = np.empty((len(seeds), self.layout.size), dtype)
         views = self.layout.views(theta)
-        streamed = _Streamed(seeds)
+        draws_of = _legacy(seeds) if generator == "legacy" else partial(StreamDraws, seeds)
         looks = any(isinstance(layer, Weighted) and layer.looks_at_signal for layer in self.layers)
-        for replica, seed in enumerate(seeds):
-            rows = inputs(replica) if looks and inputs is not None else self._standard_inputs
-            draws = _legacy(np.random.RandomState(seed)) if generator == "legacy" else streamed.of(replica)
-            for place, (layer, shape) in enumerate(self._with_inputs()):
-                incoming = InputSignal()
-                if isinstance(layer, Weighted) and layer.looks_at_signal:
-                    incoming = self._incoming(place, seed, theta[replica : replica + 1], rows)
-                for name, values in layer.start(shape, draws(layer.name), incoming).items():
-                    views[name][replica] = values
+        seen = [inputs(replica) for replica in range(len(seeds))] if looks and inputs is not None else None
+        for place, (layer, shape) in enumerate(self._with_inputs()):
+            most = max(1, _NUMBERS_AT_ONCE // max(1, sum(spec.size for spec in layer.parameter_specs(shape))))
+            for incoming, alike in self._replicas_by_signal(place, seeds, theta, seen):
+                for replicas in (alike[first : first + most] for first in range(0, len(alike), most)):
+                    for name, values in layer.start(shape, draws_of(layer.name, replicas), incoming).items():
+                        views[name][replicas] = values
         return theta
+
+    def _replicas_by_signal(
+        self, place: int, seeds: Sequence[int], theta: Array, seen: Sequence[Inputs] | None
+    ) -> list[tuple[InputSignal, list[int]]]:
+        """The replicas whose layer at `place` gets the same signal, with this signal; a layer may not look at it."""
+        layer = self.layers[place]
+        if not (isinstance(layer, Weighted) and layer.looks_at_signal):
+            return [(InputSignal(), [*range(len(seeds))])]
+        found: dict[InputSignal, list[int]] = {}
+        shared = seen is None or all(rows is seen[0] for rows in seen)
+        is_known = place == self.first or not math.isnan(self.signals[place].second)
+        for replica, seed in enumerate(seeds[:1] if shared and is_known else seeds):
+            rows = self._standard_inputs if seen is None else seen[replica]
+            signal = self._incoming(place, seed, theta[replica : replica + 1], rows)
+            found.setdefault(signal, []).append(replica)
+        return [*found.items()] if len(found) > 1 else [(next(iter(found)), [*range(len(seeds))])]
 
     @cached_property
     def _standard_inputs(self) -> Inputs:
@@ -263,26 +279,40 @@ def _worded(shape: Shape) -> str:
     return f"images of {times(shape)}" if is_image(shape) else _units(shape)
 
 
-def _legacy(state: np.random.RandomState) -> Callable[[str], DrawsFor]:
-    return lambda _layer: lambda shape: legacy_draws(state, shape)
+def _legacy(seeds: Sequence[int]) -> Callable[[str, Sequence[int]], DrawsFor]:
+    states = [np.random.RandomState(seed) for seed in seeds]
+
+    def of_layer(_layer: str, replicas: Sequence[int]) -> DrawsFor:
+        return lambda shape: lambda kind: np.stack([legacy_draws(states[r], shape)(kind) for r in replicas])
+
+    return of_layer
 
 
-class _Streamed:
-    """The draws of each replica for each layer with weights."""
+class StreamDraws:
+    """The draws of some replicas for a layer, stacked: (R, *shape) standard uniforms or normals.
 
-    def __init__(self, seeds: Sequence[int]) -> None:
-        self.seeds, self.streams = seeds, dict[str, Streams]()
+    Each replica has a stream by its seed and the layer's name: `dense2` starts from the same draws whatever activation
+    stands before it. What is drawn later comes from further on in the same stream.
+    """
 
-    def of(self, replica: int) -> Callable[[str], DrawsFor]:
-        """By name: `dense2` starts from the same draws whatever activation stands before it."""
+    def __init__(self, seeds: Sequence[int], layer: str, replicas: Sequence[int]) -> None:
+        own = [seeds[replica] for replica in replicas]
+        self.streams = Streams(own, Purpose.WEIGHTS, zlib.crc32(layer.encode()))
+        self.count, self.drawn = len(own), list[tuple[tuple[int, int], str]]()
 
-        def of_layer(layer: str) -> DrawsFor:
-            if layer not in self.streams:
-                self.streams[layer] = Streams(self.seeds, Purpose.WEIGHTS, zlib.crc32(layer.encode()))
-            generator = self.streams[layer][replica]
-            return lambda shape: draws_from(generator, shape)
+    def __call__(self, shape: tuple[int, int]) -> Draws:
+        """The draws of a matrix."""
+        return partial(self._draw, shape)
 
-        return of_layer
+    def _draw(self, shape: tuple[int, int], kind: str) -> Array:
+        values = np.empty((self.count, *shape))
+        for replica in range(self.count):
+            generator = self.streams[replica]
+            for earlier, of_kind in self.drawn:
+                draws_from(generator, earlier)(of_kind)
+            values[replica] = draws_from(generator, shape)(kind)
+        self.drawn.append((shape, kind))
+        return values
 
 
 class Pass:

@@ -135,10 +135,9 @@ class ReplicasFirstPass(Pass):
         return None if loss is None else loss[self.own]
 
     def loss(self, y: Array) -> Array:
-        """As `Pass.loss`."""
-        return mean_over_samples(super().losses(self.enter_y(y)))[
-            self.own
-        ]  # the mean of all: a lone row adds otherwise
+        """As `Pass.loss`; the mean is of all replicas, since NumPy adds the losses of a lone one in another order."""
+        mean = mean_over_samples(super().losses(self.enter_y(y)))
+        return mean[self.own]
 
     def losses(self, y: Array) -> Array:
         """As `Pass.losses`."""

@@ -249,7 +249,7 @@ def _gradients(axes: Axes, found: PassportGradients) -> None:
     axes.set(xscale="log", ylim=(0.6 * sizes.min(), 1.6 * sizes.max()))
     axes.plot(layers, found.predicted, color=BLUE, linewidth=2.2, label="predicted")
     around = np.maximum(np.array([ratio - least, largest - ratio])[:, known], 0)
-    words = "measured, least and largest"
+    words = "measured: root mean square,\nbar from least to largest"
     axes.errorbar(layers[known], ratio[known], yerr=around, fmt="s", color=VERMILLION, capsize=4, label=words)
     axes.set_xticks(layers, [str(depth) for depth in layers], minor=False)
     axes.minorticks_off()

@@ -7,11 +7,12 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import metadata
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 from threadpoolctl import threadpool_info
 
 import nnlab
@@ -26,7 +27,7 @@ def environment(plugins: Sequence[str | Path] = ()) -> dict[str, Any]:
         "nnlab": nnlab.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "scipy": metadata.version("scipy"),
+        "scipy": scipy.__version__,
         "git_commit": _git_commit(),
         "machine": platform.machine(),
         "processor": _processor(),
@@ -85,8 +86,12 @@ def _processor() -> str:
     return names[0] if names else platform.processor()  # slow: it starts a process
 
 
+@cache
 def _git_commit() -> str | None:
-    """The commit of the checkout that nnlab runs from, or None if it is installed."""
+    """The commit of the checkout that nnlab runs from, or None if it is installed.
+
+    Asked for once: a commit that is made while a process trains is not the code that the process has loaded.
+    """
     root = Path(nnlab.__file__).resolve().parents[1]
     if not (root / ".git").exists():
         return None

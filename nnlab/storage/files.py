@@ -277,6 +277,11 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda stream: ignore(stream.write(text.encode())))
 
 
+def write_blocks(path: Path, blocks: Iterable[str]) -> None:
+    """Write a UTF-8 text file atomically, one block of text after the other, so that none but one is in memory."""
+    write_atomically(path, lambda stream: stream.writelines(block.encode() for block in blocks))
+
+
 def write_json(path: Path, document: Any) -> None:
     """Write a JSON file atomically."""
     write_text(path, to_json(document) + "\n")

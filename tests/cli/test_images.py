@@ -13,7 +13,7 @@ import pytest
 from stand_ins import archived, celeba, cifar, cifar_10_python, class_folders, image_file, write_files
 from support import nnlab_here, parse_json, read_json, read_rows, trained, write
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 RANDOM = np.random.default_rng(8)
 CLASSES = ("bright", "dark")
@@ -66,7 +66,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "kept"
 
 
-def test_a_folder_of_photographs_from_training_to_new_pictures(tmp_path, photos, cache):
+def test_a_folder_of_photographs_from_training_to_new_pictures(tmp_path, photos, cache, with_pictures):
     run = trained(tmp_path, photos)
     assert len(list(cache.iterdir())) == 1
     final = read_json(run / "summary.json")["final"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support import PAINTED, nnlab, parse_json, write
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 EXPERIMENT = """\
 name: own

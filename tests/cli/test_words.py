@@ -9,7 +9,7 @@ from support import HOUSES, XOR, nnlab_here, write
 
 from nnlab.maths.expressions import Formula
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def refused(folder, *words):
@@ -101,7 +101,9 @@ def test_the_start_of_a_formula_is_the_one_that_it_says(tmp_path):
     shown = nnlab_here("activations", "show", "x * sigmoid(x)", cwd=tmp_path).stdout
     start = Formula.parse("x * sigmoid(x)", ()).to_activation("formula", {}).initializer
     assert f"init: recommended is {start}" in shown
-    assert "init: recommended is he_normal" in nnlab_here("activations", "show", "relu", cwd=tmp_path).stdout
+    relu = nnlab_here("activations", "show", "relu", cwd=tmp_path).stdout.splitlines()
+    assert "  init: recommended is he_normal" in relu
+    assert any(line.startswith("  source: ") for line in relu)  # of the function, not of its initialiser
 
 
 def test_the_gates_of_a_sweep_are_told_by_its_help(tmp_path):

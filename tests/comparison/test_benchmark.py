@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import signal
 import subprocess
@@ -387,6 +388,7 @@ def test_a_dry_run_counts_the_trainings_and_writes_nothing(made, tmp_path):
     assert not (tmp_path / "copy" / "runs").exists()
     shown = nnlab_here("benchmark", "suite.yaml", "--dry-run", cwd=tmp_path / "copy")
     assert "3 arms on 3 sets, 3 seeds each: 99 trainings." in shown.stderr
+    assert "the steps of training alone take about" in shown.stderr
 
 
 def test_all_arms_of_a_tie_are_the_best(made):
@@ -413,6 +415,7 @@ def test_what_theory_says_of_the_starts_is_said_once_over_all_sets(tmp_path, qui
     assert trained.exit_code == 0, trained.stderr
     assert trained.stderr.count(LOST) == 1
     (summary,) = tmp_path.glob("runs/2*/summary.json")
+    assert re.fullmatch(r"[0-9]{8}-[0-9]{6}_benchmark", summary.parent.name)  # of a benchmark without a name
     assert any(LOST in text for text in read_json(summary)["verdict"]["warnings"])
     compared = nnlab_here("compare-activations", names[0], *words, cwd=tmp_path)
     assert compared.stderr.count(LOST) == 1
@@ -424,21 +427,44 @@ def test_progress_says_which_set_of_how_many(made):
     assert "3 of 3 line: f1 learning_rate=" in result.stderr
 
 
-def test_progress_knows_how_far_the_whole_benchmark_is(made, tmp_path):
-    class Seen(api.Nobody):
-        wholes = ()
+def progress_of(suite, runs, **how):
+    """The label and the progress of the whole in each report of a benchmark."""
+    seen = []
 
+    class Seen(api.Nobody):
         @contextlib.contextmanager
         def arms(self):
-            yield lambda _label, progress: setattr(self, "wholes", (*self.wholes, progress.whole))
+            yield lambda label, progress: seen.append((label, progress.whole))
 
-    seen = Seen()
-    api.benchmark(suite_in(made[0], tune=(), seeds=2), runs_dir=tmp_path / "runs", watcher=seen)
-    shares = [whole.share for whole in seen.wholes]
+    api.benchmark(suite, runs_dir=runs, watcher=Seen(), **how)
+    return seen
+
+
+def test_progress_knows_how_far_the_whole_benchmark_is(made, tmp_path):
+    wholes = [whole for _, whole in progress_of(suite_in(made[0], tune=(), seeds=2), tmp_path / "runs")]
+    shares = [whole.share for whole in wholes]
     assert shares == sorted(shares)
     assert shares[-1] == 1
-    assert {whole.arms for whole in seen.wholes} == {9}
-    assert [whole.left for whole in seen.wholes][:: len(shares) - 1] == [9, 1]  # the last arm has not ended yet
+    assert {whole.arms for whole in wholes} == {9}
+    assert [whole.left for whole in wholes][:: len(shares) - 1] == [9, 1]  # the last arm has not ended yet
+
+
+EARLY = ["training.early_stopping={monitor: val/loss, patience: 1, min_delta: 100}", "training.evaluate_every=1"]
+
+
+def test_an_arm_keeps_its_number_to_its_early_end(made, tmp_path):
+    """Also one that tunes, and one that is trained in a later session, when those before it are reused."""
+    few = {"seeds": 1, "budget": 2, "tuning_seeds": 1, "set": EARLY}
+    runs = tmp_path / "runs"
+    numbers = {label: set() for label in ARMS}
+    for label, whole in progress_of(suite_in(made[0], activations=("relu", "tanh"), **few), runs):
+        numbers[label.split(": ")[1].removeprefix("tuning ").split()[0]].add(whole.arm)
+    assert numbers == {"relu": {1, 3, 5}, "tanh": {2, 4, 6}, "f1": set()}
+    later = progress_of(suite_in(made[0], activations=("relu", "tanh", "x * sigmoid(x)"), **few), runs, needed=True)
+    trained = [(label, whole) for label, whole in later if "tuning" not in label]
+    assert {label.split(": ")[1].split()[0] for label, _ in trained} == {"f1"}
+    assert {whole.arm for _, whole in trained} == {3, 6, 9}
+    assert [whole.left for _, whole in trained][-1] == 0
 
 
 def test_runs_show_and_other_commands_know_a_benchmark(made):

@@ -25,7 +25,7 @@ from nnlab.storage.folder import RunFolder
 from nnlab.storage.run import ArmsRun
 from nnlab.training.plan import never
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 NAN = math.nan
 MOONS = """\

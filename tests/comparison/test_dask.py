@@ -309,6 +309,7 @@ def test_a_scheduler_without_workers_and_one_that_loses_its_last_are_told_with_w
         worker.kill()
         while "no worker that answers" not in (line := process.stderr.readline()):
             assert " step " in line
+        assert "within 5 s (wait 2)" in line
         os.kill(scheduler.pid, signal.SIGSTOP)  # now nothing answers any more
         for _ in range(2):
             process.send_signal(signal.SIGINT)
@@ -352,6 +353,7 @@ def test_what_is_missing_is_said_at_first_and_every_half_minute_and_ends_at_the_
     clock[0] = 106
     patience.look((scheduler_module.IDLE, 101.0))  # another time that the last worker goes: said anew
     assert told[-1][0] == 106
+    assert told[-1][1] not in [text for _, text in told[:-1]]  # or a command would not print it
 
 
 def test_a_scheduler_that_does_not_answer_is_told_within_ten_seconds(monkeypatch):

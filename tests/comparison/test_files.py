@@ -5,6 +5,7 @@ import io
 import json
 import re
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -85,8 +86,9 @@ def one_by_one(comparison, figures):
 @given(
     st.lists(st.floats(width=32) | st.floats(), min_size=6, max_size=6),
     st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\r\n"), min_size=1),
+    st.sampled_from([1, 4, 100]),
 )
-def test_metrics_are_written_as_if_cell_by_cell(values, label):
+def test_metrics_are_written_as_if_cell_by_cell(values, label, rows_at_once):
     arms = {
         label: Made(**{"val/loss": np.array(values).reshape(2, 3)}),
         "b": Made(**{"train/loss": np.full((2, 3), np.nan)}),
@@ -95,7 +97,8 @@ def test_metrics_are_written_as_if_cell_by_cell(values, label):
     summary = ComparisonSummary.model_construct(arms=nothing)
     comparison = Comparison("n", "val/loss", False, [3, 14], arms, {}, {}, summary, 200)  # noqa: FBT003 - as it is defined
     if label != "b":
-        assert "".join(records._metric_lines(comparison)) == one_by_one(comparison, ["val/loss", "train/loss"])
+        with patch.object(records, "_ROWS_AT_ONCE", rows_at_once):
+            assert "".join(records._metric_lines(comparison)) == one_by_one(comparison, ["val/loss", "train/loss"])
 
 
 def test_every_table_has_a_row_for_each_arm(path, summary):

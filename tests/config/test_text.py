@@ -311,6 +311,16 @@ def test_an_experiment_whose_complete_file_could_not_be_read_again_is_refused(mo
         validate(read_text(text.replace("LAYERS", ", ".join(["1"] * 4_000)), "f"))
 
 
+@pytest.mark.parametrize(("name", "shown"), [("rain.csv", "rain.csv"), ("a b.xlsx", "'a b.xlsx'"), ("x.txt", "x.txt")])
+def test_for_a_table_the_command_is_named_that_makes_an_experiment(name, shown, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "nnlab init" not in str(file_fault(name))  # there is no such file
+    (tmp_path / name).write_bytes(b"PK\x03\x04\xff" if name.endswith("xlsx") else b"wind,rain\n1.5,2\n")
+    assert str(file_fault(name)).endswith(f"; is it a table? first: nnlab init {shown}")
+    (tmp_path / name).write_text("name: rain\n", encoding="utf-8")
+    assert read_file(name).values == {"name": "rain"}
+
+
 def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")

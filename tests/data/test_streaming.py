@@ -40,7 +40,7 @@ from nnlab.training.batches import batches_of
 from nnlab.training.epochs import Epoch
 from nnlab.training.loop import fit
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 RANDOM = np.random.default_rng(7)
 DESCRIPTORS = Path("/proc/self/fd")

@@ -26,7 +26,7 @@ from nnlab.networks.layers.elementwise import BoundElementwise
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.summary import TrainingSummary
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 MOONS = """\
 name: moons
@@ -82,7 +82,7 @@ def breaks(monkeypatch):
 # --- signals and faults -----------------------------------------------------------------------------------------------
 
 
-def test_an_interrupted_training_leaves_summary_report_and_the_curves(tmp_path):
+def test_an_interrupted_training_leaves_summary_report_and_the_curves(tmp_path, with_pictures):
     folder = interrupted(MOONS, tmp_path)
     title, tone, verdict, text = page(folder.path)
     assert (title, tone) == ("moons (interrupted)", "plain")
@@ -106,7 +106,7 @@ def test_a_resume_overwrites_the_report_of_the_pause(tmp_path):
     assert folder.summary(TrainingSummary).status == "completed"
 
 
-def test_pictures_from_before_a_run_was_made_longer_are_not_in_the_report_of_its_pause(tmp_path):
+def test_pictures_from_before_a_run_was_made_longer_are_not_in_the_report_of_its_pause(tmp_path, with_pictures):
     folder = RunFolder(train(setup_of(MOONS), runs=tmp_path).folder)
     assert "plots/boundary.png" in page(folder.path)[3]
     longer = acting(MOONS.replace("epochs: 4", "epochs: 8"), 20, lambda: signal.raise_signal(signal.SIGTERM))

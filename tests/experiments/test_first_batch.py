@@ -13,7 +13,7 @@ from nnlab.experiments.first_batch import first_batch
 from nnlab.setup.rows import prepare_rows, read_rows
 from nnlab.setup.setup import set_up
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 TEXT = """\
 name: moons

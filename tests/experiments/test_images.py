@@ -16,7 +16,7 @@ from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
 from nnlab.storage import checkpoints
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 # Every kind of layer that works on images, and batches of three pieces, the last of them short.
 DIGITS = """\
@@ -79,7 +79,7 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bits(step, whole, digits, 
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(digits, tmp_path):
     """Killed three times in one life, wherever that happens to be."""
-    steps, random = ("--set", "training.epochs=60"), np.random.default_rng(5)
+    steps, random = ("--set", "training.epochs=25"), np.random.default_rng(5)
     whole = trained(tmp_path, digits, *steps)
     (tmp_path / "killed").mkdir()
     process = begun(tmp_path / "killed", digits, *steps)

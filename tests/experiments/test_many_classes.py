@@ -19,7 +19,7 @@ from nnlab.networks.evaluator import Evaluator
 from nnlab.sklearn import NetworkClassifier
 from nnlab.storage import checkpoints
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 CLASSES = 7
 FILE = """\
@@ -62,6 +62,7 @@ def run_with(folder, monkeypatch, most_dense, text):
     return run, nnlab_here("eval", run, "--json", "--predictions", "p.csv", cwd=folder)
 
 
+@pytest.mark.usefixtures("with_pictures")
 @pytest.mark.parametrize("text", [FILE, PLAIN, OF_FILES], ids=["weights", "in order", "all, of files"])
 def test_a_run_has_the_bits_that_it_has_with_a_number_for_each_row_and_class(tmp_path, monkeypatch, text):
     (sparse, of_sparse), (dense, of_dense) = (
@@ -126,7 +127,7 @@ def test_a_linear_baseline_of_very_many_classes_is_refused_or_told_to_be_left_ou
     assert "there is no linear baseline" in " ".join(asked.stderr.split())
 
 
-def test_ten_thousand_classes_are_evaluated_block_by_block(tmp_path, monkeypatch):
+def test_ten_thousand_classes_are_evaluated_block_by_block(tmp_path, monkeypatch, with_pictures):
     classes = [f"k{index}" for index in range(MOST_CLASSES)]
     lines = [f"{index % 89 / 10},{index % 97 / 10},{name}" for index, name in enumerate(classes)]
     write(tmp_path, "\n".join(["a,b,kind", *lines, ""]), "t.csv")

@@ -13,7 +13,7 @@ from nnlab.experiments.parameter_table import parameter_tables, parameter_way
 from nnlab.networks.layout import Layout, ParameterSpec
 from nnlab.storage import checkpoints
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 # 3 steps an epoch, 8 epochs; 2 · 3 + 3 + 3 + 1 = 13 parameters.
 SMALL = """\
@@ -37,7 +37,7 @@ def theta_of(run):
     return checkpoints.load(run / "checkpoints" / "last.npz").arrays["theta"]
 
 
-def test_weights_and_biases_stand_on_stderr_in_the_log_and_in_a_table(tmp_path):
+def test_weights_and_biases_stand_on_stderr_in_the_log_and_in_a_table(tmp_path, with_pictures):
     result = nnlab_here("train", write(tmp_path, SMALL), *EVERY_3, cwd=tmp_path)
     run = tmp_path / result.stdout.strip()
     rows = read_rows(run / "parameters.csv")
@@ -56,7 +56,7 @@ def test_weights_and_biases_stand_on_stderr_in_the_log_and_in_a_table(tmp_path):
     assert (run / "plots" / "parameters.png").is_file()
 
 
-def test_of_a_large_network_the_norms_are_shown(tmp_path):
+def test_of_a_large_network_the_norms_are_shown(tmp_path, with_pictures):
     result = nnlab_here("train", write(tmp_path, SMALL), *EVERY_3, *LARGE, cwd=tmp_path)
     run = tmp_path / result.stdout.strip()
     rows, theta = read_rows(run / "parameters.csv"), theta_of(run)[0].astype(float)

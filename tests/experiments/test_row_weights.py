@@ -15,7 +15,7 @@ from nnlab.setup.rows import read_rows as read_data
 from nnlab.setup.setup import set_up
 from nnlab.storage.files import ignore
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 FILE = """\
 name: survey

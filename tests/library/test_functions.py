@@ -19,6 +19,8 @@ from nnlab.errors import CheckpointError, ConfigError, DataError
 from nnlab.experiments.train import Progress, Whole
 from nnlab.library import html, progress
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 IRIS, XOR = ROOT / "configs" / "iris.yaml", ROOT / "configs" / "xor.yaml"
 VALUES = {
     "task": "binary",
@@ -450,8 +452,10 @@ def test_an_activation_that_is_none_is_an_error():
 # --- notebooks --------------------------------------------------------------------------------------------------------
 
 
-def test_results_draw_themselves(iris, compared, runs_dir):
-    for shown in (iris, compared, iris.model(), nnlab.activation("gelu"), iris.plot("cost")):
+def test_results_draw_themselves(iris, runs_dir, tmp_path, with_pictures):
+    run = nnlab.train(XOR, steps=3, runs_dir=tmp_path)
+    compared = nnlab.compare_activations(XOR, ["relu", "tanh"], set={"training.steps": 3}, seeds=2, runs_dir=tmp_path)
+    for shown in (run, compared, iris.model(), nnlab.activation("gelu"), iris.plot("cost")):
         text = shown._repr_html_()
         assert "data:image/svg+xml;base64," in text
         assert "<script" not in text

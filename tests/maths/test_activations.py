@@ -1203,3 +1203,19 @@ def test_an_activation_from_plain_functions_needs_no_more_than_those():
 def test_parameters_out_of_range_are_refused(name, given, fault):
     with pytest.raises(ValueError, match=re.escape(fault)):
         resolved(ACTIVATIONS[name], given)
+
+
+@pytest.mark.parametrize("far", [-200.0, 200.0, np.nan])
+def test_sigmoid_finds_far_entries_wherever_an_axis_lies_in_memory(far):
+    z = np.random.default_rng(0).standard_normal((5, 4, 3)).astype(np.float32)
+    z[3, 1, 2] = far
+    found = []
+    for order in ("C", "F"):
+        own, a, slope = np.array(z, order=order), np.empty_like(z, order=order), np.empty_like(z, order=order)
+        with np.errstate(all="raise", under="ignore"):
+            float32.sigmoid(own, a)
+            float32.sigmoid_slope(own, a, slope)
+        found.append((a, slope))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    assert np.isnan(far) or np.isfinite(found[1]).all()

@@ -11,6 +11,7 @@ from nnlab.config.experiment import validate
 from nnlab.errors import ConfigError
 from nnlab.maths.initializers import INITIALIZERS, Fans, draws_from, legacy_draws
 from nnlab.maths.randomness import Purpose, stream
+from nnlab.networks.network import Inputs
 
 BINARY = next(head for head in HEADS if head[:2] == ("binary", "sigmoid"))
 FAN_IN, FAN_OUT = 300, 700
@@ -171,3 +172,30 @@ def test_a_seed_beyond_the_legacy_generators_range_is_a_fault_of_the_experiment_
 @pytest.mark.parametrize(("text", "name"), [("he", "he_normal"), ("glorot", "glorot_uniform")])
 def test_sources_name_the_paper(text, name):
     assert re.search(text, INITIALIZERS[name].source, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("generator", ["pcg64", "legacy"])
+@pytest.mark.parametrize(
+    "init",
+    [
+        "orthogonal", "identity", "uniform", {"name": "fair", "aim": "critical"}, {"name": "fair", "aim": "centred"},
+        {"weights": "he_normal", "bias": {"name": "normal", "std": 1.0}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_scheme_starts_a_seed_alike_alone_and_among_others(init, generator):
+    network = network_of(BINARY, [4, 7, 1], activation="tanh", init=init)
+    together = network.start([3, 1, 2], np.float64, generator)
+    alone = [network.start([seed], np.float64, generator)[0] for seed in (3, 1, 2)]
+    np.testing.assert_array_equal(together, alone)
+    assert init == "identity" or len(np.unique(together, axis=0)) == 3
+
+
+def test_seeds_start_by_the_inputs_that_each_of_them_sees():
+    network = network_of(BINARY, [4], activation="tanh", init="fair")
+    seen = [Inputs(np.full((2, 3), size)) for size in (1.0, 2.0, 1.0)]
+    first, second, third = network.layout.views(network.start([7, 7, 7], np.float64, inputs=seen.__getitem__))[
+        "dense1/weights"
+    ]
+    np.testing.assert_allclose(first, 2 * second, rtol=1e-15)  # the gain is 1 / √E[x²]
+    np.testing.assert_array_equal(first, third)

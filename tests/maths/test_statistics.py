@@ -1,5 +1,7 @@
 """Intervals of one arm against scipy 1.17 and against their own promise of coverage; the rest by hand."""
 
+import statistics as exact
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -12,6 +14,7 @@ from nnlab.maths.statistics import (
     mean_over_seeds,
     median,
     median_interval,
+    samples,
     share_interval,
     two_groups,
     unseen_share,
@@ -326,3 +329,23 @@ def test_a_median_interval_holds_its_coverage_and_is_the_shortest_that_does(coun
     assert high == count - k
     assert 1 - 2 * stats.binom.cdf(k - 1, count, 0.5) >= 0.95
     assert 1 - 2 * stats.binom.cdf(k, count, 0.5) < 0.95
+
+
+# --- Samples of any size ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1_000, 1_001, 3_000])
+def test_moments_of_many_values_are_those_of_rational_arithmetic(count):
+    values = (1e6 + np.random.default_rng(count).standard_normal(count)).tolist()
+    assert samples.mean(values) == pytest.approx(exact.mean(values), rel=1e-15)
+    assert samples.deviation(values) == pytest.approx(exact.stdev(values), rel=1e-9)
+    assert samples.root_of_squares(values) == pytest.approx(exact.pstdev(values) * count**0.5, rel=1e-9)
+    assert samples.deviation([value * 1e200 for value in values]) == pytest.approx(
+        1e200 * exact.stdev(values), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("value", [0.1, 1 / 3, -7e-5])
+def test_many_equal_values_have_themselves_for_a_mean_and_no_spread(value):
+    values = [value] * 1_237
+    assert (samples.mean(values), samples.deviation(values), samples.root_of_squares(values)) == (value, 0, 0)

@@ -147,6 +147,43 @@ def test_the_smallest_p_is_reached():
     assert smallest_p(30) == 1e-4
 
 
+def exact_p(sizes, total):
+    """The share of patterns of signs of whole sizes whose sum is at least `total` from 0, by convolution."""
+    chances = np.ones(1)
+    for size in sizes:
+        chances = np.convolve(chances, [0.5, *[0] * (2 * size - 1), 0.5])
+    sums = np.arange(len(chances)) - sum(sizes)
+    return chances[abs(sums) >= total].sum()
+
+
+@pytest.mark.parametrize("sizes", [[1] * 1001, [1] * 400 + [0] * 2000, [1] * 600 + [2] * 300 + [3] * 150])
+@pytest.mark.parametrize("z", [0.0, 0.7, 1.5, 2.0, 2.5])
+def test_many_pairs_are_tested_by_the_limit_within_the_error_that_is_told(sizes, z):
+    signs = np.resize([1, -1], len(sizes))
+    differences, wanted = signs * sizes, z * np.sqrt(np.square(sizes).sum())
+    for place in np.flatnonzero(signs < 0):  # as many other signs as put the sum there
+        if differences.sum() < wanted:
+            differences[place] *= -1
+    p = permutation_test(differences / 8, np.zeros(len(sizes)))
+    assert p == pytest.approx(exact_p([size for size in sizes if size], abs(differences.sum())), abs=0.0004)
+    assert p == permutation_test(np.zeros(len(sizes)), differences[::-1] / 8)
+
+
+def test_the_limit_holds_for_differences_that_lie_on_no_lattice():
+    sizes = np.random.default_rng(3).gamma(2.0, size=1_200)
+    differences = sizes * np.where(np.arange(1_200) < 640, 1, -1)
+    z = differences.sum() / np.sqrt(np.square(sizes).sum())
+    assert permutation_test(differences, np.zeros(1_200)) == pytest.approx(2 * stats.norm.sf(abs(z)), rel=1e-12)
+
+
+def test_few_differences_among_many_seeds_are_not_taken_for_normal():
+    differences = np.zeros(1_500)
+    differences[:3] = 1.0  # two of eight patterns are as far out
+    assert permutation_test(differences, np.zeros(1_500)) == pytest.approx(0.25, abs=0.02)
+    assert permutation_test(np.zeros(1_500), np.zeros(1_500)) == 1
+    assert permutation_test(np.ones(1_500), np.zeros(1_500)) == smallest_p(1_500) == 0.0001
+
+
 @pytest.mark.parametrize("test", [permutation_test, seeds_needed])
 @pytest.mark.parametrize(("a", "b"), [([1, 2], [1]), ([1, NAN], [1, 2]), ([1, 2], [np.inf, 2]), ([], [])])
 def test_tests_of_pairs_refuse_what_is_not_paired(test, a, b):

@@ -22,6 +22,8 @@ from nnlab.report.parts import Drawing, environment_tables, pictures_in
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.run import TrainingRun
 
+pytestmark = pytest.mark.usefixtures("quick_pictures")
+
 
 def page(text="plain", *, tone="good"):
     table = HtmlTable(text, ["name", text], [[text, 1.5], ["b", None], ["c", -2]])

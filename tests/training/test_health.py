@@ -20,7 +20,7 @@ from nnlab.networks.network import Network, Pass
 from nnlab.training import health
 from nnlab.training.loop import fit
 
-pytestmark = pytest.mark.usefixtures("quick_pictures")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 WATCHED = {"steps": 12, "batch_size": 16, "log_every": 1, "evaluate_every": 4}
 
@@ -432,7 +432,7 @@ def test_replicas_of_images_are_looked_at_as_alone_and_trained_as_unwatched():
 HEALTHY = ("--set", "training.health=true", "--set", "training.steps=20")
 
 
-def test_train_writes_health_into_metrics_summary_log_and_pictures(tmp_path):
+def test_train_writes_health_into_metrics_summary_log_and_pictures(tmp_path, with_pictures):
     done = nnlab("train", XOR, *HEALTHY, "--set", "gates=[]", cwd=tmp_path)
     assert done.returncode == 0
     assert "% of the time" in done.stderr
@@ -451,7 +451,7 @@ def test_train_writes_health_into_metrics_summary_log_and_pictures(tmp_path):
     assert "health/tanh1/dead" in read_json(folder / "summary.json")["best"]
 
 
-def test_without_the_key_nothing_is_looked_at(tmp_path):
+def test_without_the_key_nothing_is_looked_at(tmp_path, with_pictures):
     folder = trained(tmp_path, XOR, "--set", "training.steps=20", "--set", "gates=[]")
     assert [name for name in read_rows(folder / "metrics.csv")[0] if name.startswith("health/")] == []
     assert "health" not in (folder / "train.log").read_text()
@@ -483,7 +483,7 @@ def test_a_gate_on_health_needs_the_key(tmp_path):
     assert "training.health: true" in done.stderr
 
 
-def test_a_network_without_activations_has_gradients_alone(tmp_path):
+def test_a_network_without_activations_has_gradients_alone(tmp_path, with_pictures):
     folder = trained(
         tmp_path, write(tmp_path, HOUSES), "--set", "training.health=true", "--set", "network.activation=identity"
     )

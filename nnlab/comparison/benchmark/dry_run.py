@@ -57,7 +57,10 @@ class BenchmarkPlan:
         if self.points:
             tuned = f"{counted(self.points, 'setting')} on {counted(self.tuning_seeds, 'seed')} of their own"
             yield f"Tuning tries {tuned}, with every arm on every set."
-        yield f"One by one, and without evaluations, that takes about {self.seconds:,.3g} s; seeds train together."
+        yield (
+            f"One by one, the steps of training alone take about {self.seconds:,.3g} s, without evaluations, pictures "
+            "and the start of processes; seeds train together."
+        )
 
     def document(self) -> dict[str, Any]:
         """The plan for JSON."""

@@ -22,6 +22,7 @@ from nnlab.comparison.conclusions import steps_run, without_infinite
 from nnlab.comparison.tasks import Arm
 from nnlab.comparison.variants import Settings, Variant
 from nnlab.comparison.workers import Shared, Workers
+from nnlab.config.suite import DEFAULT_NAME
 from nnlab.errors import CheckpointError, printable
 from nnlab.experiments.interrupts import Stop
 from nnlab.experiments.train import Progress, Whole
@@ -101,7 +102,9 @@ def folder_for(suite: BenchmarkSuite, runs: Path, *, needed: bool) -> RunFolder:
     found = _unfinished(runs, suite.digest) if needed else None
     if found is not None:
         return found
-    folder = RunFolder.create(runs, f"{suite.suite.name}_benchmark", INNER, suite.to_yaml())
+    name = suite.suite.name
+    called = name if name == DEFAULT_NAME else f"{name}_benchmark"
+    folder = RunFolder.create(runs, called, INNER, suite.to_yaml())
     for path, text in suite.experiment_files().items():
         write_text(folder.path / path, text)
     return folder
@@ -275,14 +278,21 @@ class _Phase:
         self.session.report(name, replace(progress, whole=whole))
 
     def _whole(self, of_phase: Whole) -> Whole:
-        """How far all arms on all sets are; an arm that tunes is not done with its set."""
+        """How far all arms on all sets are; an arm that tunes is not done with its set.
+
+        A phase has only the arms that are left to train in it: those before them were reused. One that tunes counts an
+        arm once for each of its points.
+        """
         far, arms, sets = self.session.far, len(self.one.choices), len(self.session.suite.sets)
         share = min((far.done + self.cost * of_phase.share) / far.all, 1.0) if far.all > 0 else 1.0
         seconds = time.perf_counter() - far.begun
-        ended = 0 if self.what else of_phase.arms - of_phase.left
-        done = (self.number - 1) * arms + ended
         left = seconds * (1 - share) / share if share else math.nan
-        return Whole(min(done + 1, sets * arms), sets * arms, sets * arms - done, share, left)
+        before = (self.number - 1) * arms
+        if self.what:
+            number, ended = math.ceil(arms * of_phase.arm / of_phase.arms), 0
+        else:
+            number, ended = arms - of_phase.arms + of_phase.arm, arms - of_phase.left
+        return Whole(before + number, sets * arms, sets * arms - before - ended, share, left)
 
 
 def trainings_of(suite: BenchmarkSuite) -> Iterator[tuple[BenchmarkSet, int, int]]:

@@ -8,7 +8,6 @@ interval of the difference agrees.
 from __future__ import annotations
 
 import math
-import statistics as exact
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -16,7 +15,7 @@ from typing import TypeVar
 
 from nnlab.maths.statistics.intervals import UNBOUNDED, Interval
 from nnlab.maths.statistics.pairs import chance_to_beat, holm, paired_difference, permutation_test, seeds_needed
-from nnlab.maths.statistics.samples import finite_numbers
+from nnlab.maths.statistics.samples import finite_numbers, mean
 
 SIGNIFICANCE = 0.05
 
@@ -108,7 +107,7 @@ def ranking(arms: Arms, *, larger_is_better: bool) -> list[str]:
 
     def place(label: str) -> float:
         known = survivors(arms[label])
-        return sign * float(f"{exact.mean(finite_numbers(known)):.14g}") if known else math.inf
+        return sign * float(f"{mean(finite_numbers(known)):.14g}") if known else math.inf
 
     return sorted(arms, key=place)
 

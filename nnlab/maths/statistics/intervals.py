@@ -7,7 +7,7 @@ are few. `benchmarks/coverage.py` simulates how often the candidates hold the tr
 from __future__ import annotations
 
 import math
-import statistics as exact  # Python's own: rational arithmetic, so that equal values have a spread of exactly 0
+import statistics as exact
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import itemgetter
@@ -16,7 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nnlab.maths import special
-from nnlab.maths.statistics.samples import FEWEST, check_confidence, finite_numbers, numbers
+from nnlab.maths.statistics.samples import (
+    FEWEST,
+    check_confidence,
+    deviation,
+    finite_numbers,
+    mean,
+    numbers,
+    root_of_squares,
+)
 
 UNBOUNDED = (-math.inf, math.inf)
 _APART = 6.0  # a gap of so many standard deviations within the groups makes two groups of seeds
@@ -46,11 +54,19 @@ def mean_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     """
     check_confidence(confidence)
     sample = finite_numbers(values)
-    mean, count = exact.mean(sample), len(sample)
+    return _students(mean(sample), _spread(sample), len(sample), confidence)
+
+
+def _spread(sample: list[float]) -> float:
+    """The sample's standard deviation; nan for a single value. Exact fractions make it slow."""
+    return deviation(sample) if len(sample) > 1 else math.nan
+
+
+def _students(middle: float, spread: float, count: int, confidence: float) -> Interval:
     if count == 1:
-        return Interval(mean, None, None)
-    half = _quantile(count, confidence) * exact.stdev(sample) / math.sqrt(count)
-    return Interval(mean, mean - half, mean + half)
+        return Interval(middle, None, None)
+    half = _quantile(count, confidence) * spread / math.sqrt(count)
+    return Interval(middle, middle - half, middle + half)
 
 
 def mean_over_seeds(
@@ -82,12 +98,14 @@ def mean_over_seeds(
 
     Raises ValueError as `mean_interval` does. Source: Hall 1992, "On the removal of skewness by transformation".
     """
-    plain, sample = mean_interval(values, confidence), finite_numbers(values)
-    groups = two_groups(sample)
+    check_confidence(confidence)
+    sample = finite_numbers(values)
+    spread, groups = _spread(sample), two_groups(sample)
+    plain = _students(mean(sample), spread, len(sample), confidence)
     note = _note(sample, groups, confidence)
     if plain.low is None or plain.high is None or (groups and min(map(len, groups)) > 1) or len(sample) < 3:
         return _cut(replace(plain, note=note), within)
-    low, high = _halls_bounds(sample, plain.estimate, _quantile(len(sample), confidence))
+    low, high = _halls_bounds(sample, plain.estimate, spread, _quantile(len(sample), confidence))
     return _cut(Interval(plain.estimate, min(plain.low, low), max(plain.high, high), note), within)
 
 
@@ -188,15 +206,15 @@ def _quantile(count: int, confidence: float) -> float:
     return float(special.stdtrit(count - 1, (1 + confidence) / 2))
 
 
-def _halls_bounds(sample: list[float], mean: float, quantile: float) -> tuple[float, float]:
-    """The bounds of Hall's transformation for three values or more."""
-    count, deviation = len(sample), exact.stdev(sample)
-    if deviation == 0:
-        return mean, mean
-    cubes = math.fsum(((value - mean) / deviation) ** 3 for value in sample)
+def _halls_bounds(sample: list[float], middle: float, spread: float, quantile: float) -> tuple[float, float]:
+    """The bounds of Hall's transformation for three values or more, around their mean."""
+    count = len(sample)
+    if spread == 0:
+        return middle, middle
+    cubes = math.fsum(((value - middle) / spread) ** 3 for value in sample)
     r = cubes * math.sqrt(count) / ((count - 1) * (count - 2))
-    error = deviation / math.sqrt(count)
-    return mean - error * _halls_inverse(quantile, r), mean - error * _halls_inverse(-quantile, r)
+    error = spread / math.sqrt(count)
+    return middle - error * _halls_inverse(quantile, r), middle - error * _halls_inverse(-quantile, r)
 
 
 def _halls_inverse(y: float, r: float) -> float:
@@ -207,7 +225,7 @@ def _halls_inverse(y: float, r: float) -> float:
 
 def _within(groups: tuple[list[float], list[float]]) -> float:
     """The root of the sum of squares around the groups' means."""
-    return math.hypot(*(exact.pstdev(group) * math.sqrt(len(group)) for group in groups))
+    return math.hypot(*map(root_of_squares, groups))
 
 
 def _all_the_same(sample: list[float]) -> bool:

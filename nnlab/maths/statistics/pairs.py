@@ -7,7 +7,6 @@ does to both drops out of the difference, so a small one shows with few seeds.
 from __future__ import annotations
 
 import math
-import statistics as exact
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from nnlab.maths import special
 from nnlab.maths.statistics.intervals import UNBOUNDED, Interval, binomial_bounds, mean_over_seeds
-from nnlab.maths.statistics.samples import check_confidence, check_pairs, finite_numbers, numbers
+from nnlab.maths.statistics.samples import (
+    MANY,
+    check_confidence,
+    check_pairs,
+    deviation,
+    finite_numbers,
+    mean,
+    numbers,
+)
 
 Array = NDArray[np.float64]
 
@@ -24,6 +31,7 @@ MOST_SEEDS = 10_000  # beyond this a difference is not worth telling apart
 
 _EXHAUSTIVE = 16  # differences up to which every pattern of signs is tried: 32,768 of them
 _FLIPS = 9_999  # patterns drawn for more of them
+_ALIKE = 250  # differences of like size from which the normal limit is nearer than drawn patterns
 _FEW_ULPS = 4  # figures, and means of them, that are no further apart differ by rounding alone
 _ROUNDING = 1e-12  # sums that differ by less, as a share of all differences, are equal
 
@@ -56,11 +64,16 @@ def permutation_test(a: ArrayLike, b: ArrayLike) -> float:
     drawn from a fixed seed and the one seen, so that the same figures always give the same p. Exact for arms of the
     same distribution, whatever it is. It cannot be smaller than 2^(1 - n): 5 pairs never reach 5 %.
 
+    Beyond 1,000 pairs p is that of the normal limit of the sums, as long as no few differences outweigh the others; see
+    `_limit`. It is never below 1/10,000, as if patterns had been drawn.
+
     Raises ValueError as `paired_difference` does. Source: Fisher 1935, The Design of Experiments, section 21.
     """
     differences = _differences(a, b)
     # Only sizes enter, in order of size: neither the order of the seeds nor that of the arms moves the drawn patterns.
     sizes = np.array(sorted(map(abs, differences)))
+    if len(sizes) > MANY and _alike(sizes) >= _ALIKE:
+        return max(_limit(sizes, abs(math.fsum(differences))), smallest_p(len(sizes)))
     sums = _all_sums(sizes) if len(sizes) <= _EXHAUSTIVE else _drawn_sums(sizes)
     as_far = np.sum(np.abs(sums) >= abs(math.fsum(differences)) - _ROUNDING * sizes.sum())
     return float(as_far / len(sums)) if len(sizes) <= _EXHAUSTIVE else float((as_far + 1) / (len(sums) + 1))
@@ -195,12 +208,12 @@ def seeds_needed(a: ArrayLike, b: ArrayLike, chance: float = 0.8, significance: 
     Raises ValueError as `paired_difference` does. Source: Cohen 1988, Statistical Power Analysis, chapter 2.
     """
     differences = _differences(a, b)
-    mean = exact.mean(differences)
-    if len(differences) < 2 or same_but_for_rounding(mean, 0, numbers(a) + numbers(b)):
+    middle = mean(differences)
+    if len(differences) < 2 or same_but_for_rounding(middle, 0, numbers(a) + numbers(b)):
         return None
     least = 1 + math.ceil(-math.log2(significance))
-    deviation = exact.stdev(differences)
-    return _first_with(abs(mean) / deviation, chance, significance, least) if deviation else least
+    spread = deviation(differences)
+    return _first_with(abs(middle) / spread, chance, significance, least) if spread else least
 
 
 def _first_with(effect: float, chance: float, significance: float, least: int) -> int | None:
@@ -220,8 +233,12 @@ def _first_with(effect: float, chance: float, significance: float, least: int) -
 def _differences(a: ArrayLike, b: ArrayLike) -> list[float]:
     first, second = finite_numbers(a), finite_numbers(b)
     check_pairs(first, second)
-    pairs = zip(first, second, strict=True)
-    return [0.0 if same_but_for_rounding(x, y, (x, y)) else x - y for x, y in pairs]
+    x, y = np.array(first), np.array(second)
+    with np.errstate(over="ignore"):
+        between = x - y
+    rounding = _FEW_ULPS * np.spacing(np.maximum(np.abs(x), np.abs(y)))  # as `same_but_for_rounding`
+    differences: list[float] = np.where(np.abs(between) <= rounding, 0.0, between).tolist()
+    return differences
 
 
 def _all_sums(sizes: Array) -> Array:
@@ -239,3 +256,32 @@ def _drawn_sums(sizes: Array) -> Array:
         plus = generator.integers(0, 2, (_FLIPS // 9, len(sizes)), dtype=np.int8)
         sums.append(2 * (plus.astype(np.float64) @ sizes) - sizes.sum())
     return np.concatenate(sums)
+
+
+def _alike(sizes: Array) -> float:
+    """How many differences of one size would spread their sums as these do: (Σd²)²/Σd⁴, at most n; 0 if all are 0."""
+    squares = np.square(sizes / max(sizes[-1], np.finfo(np.float64).tiny))
+    return float(squares.sum() ** 2 / np.square(squares).sum()) if sizes[-1] else 0.0
+
+
+def _limit(sizes: Array, total: float) -> float:
+    """The share of patterns of signs whose sum is at least `total` away from 0, by the normal limit of these sums.
+
+        p = 2 Φ(-z)      z = (total - δ)/√Σd²
+
+    Where all differences are multiples of the smallest above 0, sums are 2δ apart, and p begins halfway to the next
+    one (continuity correction); else δ = 0. Signs are symmetric, so that the first term that is missing is that of the
+    fourth cumulant, -2 Σd⁴ of Σ ±d, in Edgeworth's expansion: -φ(z) (z³ - 3z)/6 · Σd⁴/(Σd²)². |φ(z) (z³ - 3z)| is at
+    most 0.551, so that p is off by at most 0.092/250 = 0.0004 for 250 `_alike` differences, and at p = 0.05 by 0.00007.
+    The standard error of 9,999 drawn patterns at p = 0.05 is 0.0022. Source: Feller 1971, An Introduction to
+    Probability Theory and Its Applications II, chapter XVI.
+    """
+    step = sizes[sizes > 0][0]
+    with np.errstate(all="ignore"):
+        multiples = sizes / step
+        is_lattice = bool(np.abs(multiples - np.rint(multiples)).max() <= _OFF_THE_LATTICE)
+    z = (total - is_lattice * step) / math.hypot(*sizes)
+    return min(1.0, float(2 * special.ndtr(-z)))
+
+
+_OFF_THE_LATTICE = 1e-6  # of its step, from rounding

@@ -47,8 +47,16 @@ def area_under_curve(steps: ArrayLike, values: ArrayLike) -> Array:
     steps, values = _curve(steps, values)
     if np.any(np.diff(steps) <= 0):
         raise ValueError("the steps of a curve must increase")
-    heights = [_mean_height(steps, values[run]) for run in np.ndindex(values.shape[:-1])]
-    return np.array(heights).reshape(values.shape[:-1])
+    curves = values.reshape(math.prod(values.shape[:-1]), len(steps)).astype(np.float64)
+    measured = ~np.isnan(curves)
+    heights = np.full(len(curves), np.nan)
+    alike = np.zeros(len(curves), bool)
+    if len(curves) and measured[0].any():  # most runs are measured at the same steps
+        alike = (measured == measured[0]).all(axis=1)
+        heights[alike] = _mean_heights(steps[measured[0]], np.ascontiguousarray(curves[alike][:, measured[0]]))
+    for run in np.flatnonzero(~alike & measured.any(axis=1)).tolist():
+        heights[run] = _mean_heights(steps[measured[run]], curves[run, measured[run]])
+    return heights.reshape(values.shape[:-1])
 
 
 @dataclass(frozen=True)
@@ -155,12 +163,11 @@ def _curve(steps: ArrayLike, values: ArrayLike) -> tuple[Array, NDArray[np.float
     return steps, values
 
 
-def _mean_height(steps: Array, values: Array) -> float:
-    measured = ~np.isnan(values)
-    x, y = steps[measured], values[measured].astype(np.float64)
-    if len(x) < 2:
-        return float(y[0]) if len(y) else math.nan
-    return float(np.trapezoid(y, x) / (x[-1] - x[0]))
+def _mean_heights(steps: Array, heights: Array) -> Array:
+    """The mean height of curves (..., T) that are measured at all these steps (T,), T >= 1."""
+    if len(steps) == 1:
+        return heights[..., 0]
+    return np.asarray(np.trapezoid(heights, steps) / (steps[-1] - steps[0]))
 
 
 def _watched(steps: ArrayLike, watched: ArrayLike) -> tuple[Array, Array]:

@@ -39,7 +39,7 @@ from nnlab.networks.layout import ParameterSpec
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 Views = Mapping[str, Array]
-DrawsFor = Callable[[tuple[int, int]], Draws]  # standard random numbers of a shape
+DrawsFor = Callable[[tuple[int, int]], Draws]  # standard random numbers of a shape, for each of R replicas
 
 
 class InputSignal(NamedTuple):
@@ -217,7 +217,10 @@ class Layer:
         return NOT_KNOWN
 
     def start(self, _shape: Shape, _draws: DrawsFor, _incoming: InputSignal = STANDARD_INPUTS) -> dict[str, Array]:
-        """Initial values of its parameters, in float64; `draws` gives standard random numbers of a shape."""
+        """Initial values of its parameters, in float64, each with an axis of R replicas in front or alike for all.
+
+        `draws(shape)` gives standard random numbers, (R, *shape).
+        """
         return {}
 
     def statistic_specs(self, _shape: Shape) -> tuple[ParameterSpec, ...]:

@@ -93,8 +93,9 @@ class Weighted(Layer):
         wanted, fans = self.weights_shape(shape), self._fans(shape, incoming)
         matrix = (math.prod(wanted[:-1]), self.width)
         weights = self.initializer.weights(draws(matrix), matrix, fans, **self.chosen)
-        (bias,) = self._bias(draws((1, self.width)), fans)
-        return {f"{self.name}/weights": self.gain * weights.reshape(wanted), f"{self.name}/bias": bias}
+        bias = self._bias(draws((1, self.width)), fans)[..., 0, :]
+        weights = self.gain * weights.reshape(*weights.shape[:-2], *wanted)
+        return {f"{self.name}/weights": weights, f"{self.name}/bias": bias}
 
     def _bias(self, draws: Draws, fans: Fans) -> Array:
         """The bias that belongs to the weights, or by an initialiser of its own, which sees one input or the fans."""
