@@ -29,6 +29,7 @@ from nnlab.pictures.style import (
 
 MOST_ARMS = 20
 _MOST_PAIRS = 5  # told apart, that are named one by one
+_DASH = "\N{THIN SPACE}–\N{THIN SPACE}"  # at which no line breaks
 _ROW, _BAR = 0.3, 0.13  # inches between names, and between bars
 _CAVEAT = (
     "Ranks depend on the arms that take part: an arm more or less can change the order of two others. They do not tell "
@@ -136,5 +137,5 @@ def _told_apart(told: Sequence[SetPair], pairs: int) -> str:
     if len(told) > _MOST_PAIRS:
         return f"{count(len(told))} of all {count(pairs)} pairs are told apart."
     room = letters_for(30, 16)
-    names = (f"{shortened(pair.better, room)} – {shortened(pair.worse, room)}" for pair in told)
+    names = (f"{shortened(pair.better, room)}{_DASH}{shortened(pair.worse, room)}" for pair in told)
     return f"Told apart: {', '.join(names)}."
