@@ -406,7 +406,7 @@ def test_the_sentences_of_a_comparison():
         f"relu beats gelu {over} {little}",
         f"relu beats sigmoid {over} {half}",
         f"gelu beats sigmoid {over} {half}",
-        "relu and gelu: errors are the same within 5 % with a probability of more than 99.9 %.",
+        "relu and gelu: errors are most often the same within 5 % (probability more than 99.9 %).",
     )
 
 

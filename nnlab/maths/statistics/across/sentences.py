@@ -69,8 +69,8 @@ def findings(
         *(_beats(pair, over) for pair in told),
         *([_many(shared.pop(), groups, over)] if shared else [_not_told(group, over) for group in groups]),
         *(
-            f"{pair.better} and {pair.worse}: errors are the same within {100 * equivalence:.3g} % "
-            f"with a probability of {_certainty(pair.beliefs.same)}."
+            f"{pair.better} and {pair.worse}: errors are most often the same within {100 * equivalence:.3g} % "
+            f"(probability {_certainty(pair.beliefs.same)})."
             for pair in same
         ),
     ]
