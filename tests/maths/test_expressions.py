@@ -822,6 +822,11 @@ def test_any_expression_is_an_activation_or_refused(expression):
     assert error is None or len(error.message) > 10
 
 
+def test_a_slope_that_overflows_on_the_way_to_a_kink_is_refused_without_a_warning():
+    error = failure_of(lambda: Formula.parse("max(beta, exp(x), exp(x))", ["beta"]).to_activation("m", {"beta": 0.5}))
+    assert "runs away just left of x = 709" in error.message
+
+
 def test_every_function_has_a_rule_for_each_of_its_arguments():
     numbers = itertools.cycle(["x", "2 * x", "x / 3"])
     for name, operation in FUNCTIONS.items():

@@ -159,10 +159,11 @@ class _Search:
 
     def _limits(self, x: Array, step: Array) -> tuple[Array, Array]:
         """Value and slope at x, coming from x + step: extrapolated from two points; FormulaError if they run away."""
-        coarse, fine = self._slope_limit(x, step), self._slope_limit(x, step / 16)
-        near = _evaluated(self.value, x + step / 16, self.parameters) - step / 16 * fine
-        steady = np.abs(coarse - fine) <= 1e-3 * (1 + np.abs(fine))
-        steady &= np.isfinite(near)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not steady
+            coarse, fine = self._slope_limit(x, step), self._slope_limit(x, step / 16)
+            near = _evaluated(self.value, x + step / 16, self.parameters) - step / 16 * fine
+            steady = np.abs(coarse - fine) <= 1e-3 * (1 + np.abs(fine))
+            steady &= np.isfinite(near)
         if not steady.all():
             side = "left" if step[0] < 0 else "right"
             raise self._refused(f"runs away just {side} of x = {_nearest(x[~steady]):.6g}, in value or in slope")
