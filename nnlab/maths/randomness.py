@@ -34,17 +34,23 @@ def stream(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
 class Streams:
     """The streams of many seeds for one purpose and index: `streams[r]` has the numbers of `stream(seeds[r], …)`.
 
-    To make a SeedSequence and a PCG64 takes longer than to draw a few numbers from it. Here all seeds are hashed at
+    To make a SeedSequence and a PCG64 takes longer than to draw a few numbers from it. Of many seeds all are hashed at
     once, and one generator is set to the beginning of the stream that is asked for: use it before you ask for another.
     """
 
     def __init__(self, seeds: Sequence[int], purpose: Purpose, *index: int) -> None:
+        self._seeds, self._purpose, self._index = seeds, purpose, index
+        self._is_few = len(seeds) < _MANY
+        if self._is_few:
+            return
         self._words = _state_words(seeds, (int(purpose), *map(int, index)))
         self._bits = np.random.PCG64(0)
         self._generator = np.random.Generator(self._bits)
 
     def __getitem__(self, replica: int) -> np.random.Generator:
         """The generator at the beginning of a seed's stream: PCG64's start from four words (O'Neill 2014)."""
+        if self._is_few:
+            return stream(self._seeds[replica], self._purpose, *self._index)
         high, low, inc_high, inc_low = self._words[replica].tolist()
         increment = ((inc_high << 64 | inc_low) << 1 | 1) & _ALL
         state = (((high << 64 | low) + increment) * _PCG_MULTIPLIER + increment) & _ALL
@@ -53,6 +59,7 @@ class Streams:
         return self._generator
 
 
+_MANY = 20  # seeds from which on it takes less time to hash them at once: 0.2 ms for any number, 11 µs for each
 _ALL = (1 << 128) - 1
 _PCG_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
 _POOL = 4  # words of 32 bits in which a SeedSequence keeps what it has hashed
