@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.initializers import Draws
-from nnlab.maths.randomness import Purpose, stream
+from nnlab.maths.randomness import Purpose, Streams
 from nnlab.maths.signal.normal import NOT_KNOWN, STANDARD, Moments
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode
@@ -80,8 +80,8 @@ class PassContext:
         """(seeds, m, units), which broadcasts against `like`; (m, units) where that has no axis of replicas."""
         assert self.seeds is not None
         place = (zlib.crc32(layer.encode()), self.step, *([self.piece] if self.piece else []))
-        streams = [stream(seed, Purpose.NOISE, *place) for seed in self.seeds]
-        drawn = np.stack([draw(numbers, like.shape[-2:]) for numbers in streams]).astype(like.dtype)
+        streams = Streams(self.seeds, Purpose.NOISE, *place)
+        drawn = np.stack([draw(streams[r], like.shape[-2:]) for r in range(len(self.seeds))]).astype(like.dtype)
         return drawn[0] if like.ndim == 2 else drawn
 
 
