@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.maths.parameters import Parameter, Value, by_name
 
 Array = NDArray[Any]
@@ -61,7 +62,7 @@ class Optimizer:
 
     def start(self, theta: Array, chosen: Mapping[str, Value]) -> dict[str, Array]:
         """New slots for theta, all zero."""
-        return {name: np.zeros_like(theta) for name in self.slots(chosen)}
+        return {name: memory.zeros_like(theta) for name in self.slots(chosen)}
 
 
 def sgd(theta: Array, gradient: Array, slots: Slots, _step: int, rate: Any, *, momentum: float, nesterov: bool) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.maths.initializers import Draws, draws_from, legacy_draws
 from nnlab.maths.losses import Head
 from nnlab.maths.randomness import Purpose, Streams
@@ -338,7 +339,8 @@ class Pass:
         part_of: int | None = None,
     ) -> None:
         self.head, self.given, self.given_gradient = network.head.forms(theta.dtype), theta, gradient
-        self.theta, self.gradient = self._own(theta), None if gradient is None else self._own(gradient)
+        self.theta, self.gradient = self._seen(theta), None if gradient is None else self._own(gradient)
+        self.copies_theta = self.theta is not theta and self.theta.flags.writeable  # a view is for reading
         self.has_one_replica, self.context = len(self.theta) == 1, PassContext() if context is None else context
         fills = network.statistics.fills(len(theta), theta.dtype) if statistics is None else statistics
         self.layers = self._bound(network, batch, fills)
@@ -366,6 +368,10 @@ class Pass:
             bound.append(self._bind(layer, buffers))
         return bound
 
+    def _seen(self, theta: Array) -> Array:
+        """Theta as this pass reads it: a view of it, or room for a copy."""
+        return self._own(theta)
+
     def _own(self, values: Array) -> Array:
         """Theta or its gradient as this pass needs it: the array itself, or room for a copy where it lies otherwise."""
         return values if values.flags.c_contiguous else np.empty(values.shape, values.dtype)
@@ -373,8 +379,8 @@ class Pass:
     def _room(self, batch: int, shape: Shape) -> Array:
         """A buffer (R, m, units); images lie in memory samples last."""
         if is_image(shape):
-            return np.empty((len(self.theta), units_of(shape), batch), self.theta.dtype).mT
-        return np.empty((len(self.theta), batch, units_of(shape)), self.theta.dtype)
+            return memory.empty((len(self.theta), units_of(shape), batch), self.theta.dtype).mT
+        return memory.empty((len(self.theta), batch, units_of(shape)), self.theta.dtype)
 
     def _bind(self, layer: Layer, buffers: Buffers) -> BoundLayer:
         """The layer at work in this pass."""
@@ -393,7 +399,7 @@ class Pass:
 
     def _enter(self, x: Array) -> Array:
         """The inputs as the first layer wants them. Making a view takes time: it is kept while x is the same."""
-        if self.theta is not self.given:
+        if self.copies_theta:
             self.theta[...] = self.given
         if x is not self.x:
             self.x, self.inner_x = x, self._inner(x)
@@ -401,7 +407,7 @@ class Pass:
 
     def forward(self, x: Array) -> Array:
         """The outputs (R, m, K) for x; logits stay in `self.z`."""
-        values = self.inner_x if x is self.x and self.theta is self.given else self._enter(x)
+        values = self.inner_x if x is self.x and not self.copies_theta else self._enter(x)
         for layer in self.layers:
             values = layer.forward(values)
         if values is not self.inner_z:

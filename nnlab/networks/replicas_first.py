@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, PassContext, Shape, is_image, units_of
 from nnlab.networks.layers.dense import Dense
 from nnlab.networks.layers.elementwise import Elementwise
@@ -52,7 +53,9 @@ def is_small(network: Network, batch: int) -> bool:
 
 def laid_out(theta: Array, network: Network, batch: int) -> Array:
     """Theta (R, P) as it must lie in memory so that training on such batches needs no copies of it."""
-    return np.asfortranarray(theta) if is_small(network, batch) else theta
+    turned = memory.empty(theta.shape[::-1], theta.dtype).T if is_small(network, batch) else memory.empty_like(theta)
+    turned[...] = theta
+    return turned
 
 
 def pass_of(
@@ -69,14 +72,20 @@ def pass_of(
 
 
 def room(replicas: int, batch: int, units: int, dtype: Any) -> Array:
-    """Room for values (R, m, units), behind which there are ones: see `with_ones`."""
-    return np.ones((units + 1, batch, replicas), dtype)[:-1].T
+    """Room for values (R, m, units), behind which there are ones: see `with_ones`.
+
+    Values that all replicas share lie units last, so that a product adds up a sample's outputs while they are near.
+    """
+    axes = (replicas, batch, units + 1)
+    values = memory.empty(axes[::-1], dtype).T if replicas > 1 else memory.empty(axes, dtype)
+    values[..., -1] = 1
+    return values[..., :-1]
 
 
 def with_ones(values: Array) -> Array:
     """The values of a `room` with a last unit that is always 1, (R, m, units + 1)."""
-    planes: Array = values.base  # type: ignore[assignment]
-    return planes.T
+    replicas, m, units = values.shape
+    return np.lib.stride_tricks.as_strided(values, (replicas, m, units + 1), values.strides)
 
 
 class ReplicasFirstPass(Pass):
@@ -89,13 +98,17 @@ class ReplicasFirstPass(Pass):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         self.enter_x, self.enter_y = _Entrance(), _Entrance()
         super().__init__(*arguments, **more)
+        self.enter_y.replicas = len(self.theta)
         self.own = slice(len(self.given))
         self.gives = None if self.gradient is self.given_gradient else self.gradient[self.own]  # type: ignore[index]
+
+    def _seen(self, theta: Array) -> Array:
+        return np.broadcast_to(theta, (2, theta.shape[1])) if len(theta) == 1 else self._own(theta)
 
     def _own(self, values: Array) -> Array:
         if len(values) > 1 and values.flags.f_contiguous:
             return values
-        return np.empty((values.shape[1], max(len(values), 2)), values.dtype).T
+        return memory.empty((values.shape[1], max(len(values), 2)), values.dtype).T
 
     def _room(self, batch: int, shape: Shape) -> Array:
         return room(len(self.theta), batch, units_of(shape), self.theta.dtype)
@@ -109,9 +122,11 @@ class ReplicasFirstPass(Pass):
         return DenseReplicasFirst(layer, buffers) if isinstance(layer, Dense) else super()._bind(layer, buffers)
 
     def _enter(self, x: Array) -> Array:
-        if self.theta is not self.given:
+        if self.copies_theta:
             self.theta[...] = self.given
-        return self.enter_x(x)
+        self.inner_x = self.enter_x(x)
+        self.x = self.enter_x.constant
+        return self.inner_x
 
     def outer(self, values: Array) -> Array:
         """The replicas that were asked for."""
@@ -130,9 +145,9 @@ class ReplicasFirstPass(Pass):
         """As `Pass.differentiate`."""
         super().forward(x)
         y = self.enter_y(y)
-        loss = mean_over_samples(super().losses(y)) if measured else None
+        loss = mean_over_samples(super().losses(y))[self.own] if measured else None
         self._backward(y)
-        return None if loss is None else loss[self.own]
+        return loss
 
     def loss(self, y: Array) -> Array:
         """As `Pass.loss`; the mean is of all replicas, since NumPy adds the losses of a lone one in another order."""
@@ -174,16 +189,21 @@ class ReplicasFirstPass(Pass):
 
 
 class _Entrance:
-    """Copies arrays (R or 1, m, units) into a room; one that cannot be written to, and so cannot change, only once."""
+    """Copies arrays (R or 1, m, units) into a room; one that cannot be written to, and so cannot change, only once.
+
+    Such a one becomes as many `replicas` where that is given: what is added to it then goes along them all at once.
+    """
 
     def __init__(self) -> None:
-        self.constant, self.copy = np.empty(0), np.empty((0, 0, 0))
+        self.constant, self.copy, self.replicas = np.empty(0), np.empty((0, 0, 0)), 1
 
     def __call__(self, values: Array) -> Array:
         if values is self.constant:
             return self.copy
-        if values.shape != self.copy.shape or values.dtype != self.copy.dtype:
-            replicas, m, units = values.shape
+        replicas, m, units = values.shape
+        if replicas == 1 and not values.flags.writeable:
+            replicas = self.replicas
+        if self.copy.shape != (replicas, m, units) or values.dtype != self.copy.dtype:
             self.copy = room(replicas, m, units, values.dtype)
         self.copy[...] = values
         self.constant = np.empty(0) if values.flags.writeable else values
@@ -201,7 +221,7 @@ class DenseReplicasFirst(BoundLayer):
         self.x = self.x_and_ones = np.empty(0)  # none yet
         if buffers.gradients is not None:
             self.dW = buffers.gradients[layer.name].reshape(self.W.shape)
-            self.dx = np.empty((inputs, m, replicas), self.y.dtype).T
+            self.dx = memory.empty((inputs, m, replicas), self.y.dtype).T
             self.weights = self.W[:, :-1]
             self.row = self.weights.mT if units == 1 else None
 

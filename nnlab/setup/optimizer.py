@@ -84,11 +84,8 @@ class BoundOptimizer:
         """
         if not state.step:
             return None
-        blocks = len(self._rates)
-        found = np.empty((blocks, len(state.theta) // blocks))
-        for own, rate in zip(found, self._rates, strict=True):
-            own[:] = rate(state.step)
-        rates = found.ravel()
+        rates = np.empty(len(state.theta))
+        rates.reshape(len(self._rates), -1)[...] = [[rate(state.step)] for rate in self._rates]
         return rates if self.plateau is None else rates * state.slots[f"{_PLATEAU}scale"]
 
     @cached_property

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nnlab.data.batches import shuffled_in_blocks, shuffles
 from nnlab.data.stored import Stacked
+from nnlab.maths import memory
 from nnlab.training.epochs import Epoch
 
 Array = NDArray[Any]
@@ -140,4 +141,4 @@ def _unchanging(values: Array) -> Array:
 
 def _room(values: Array, replicas: int, rows: int) -> Array:
     """Where a batch is gathered, again and again: (R, m, columns)."""
-    return np.empty((replicas, rows, values.shape[2]), values.dtype)
+    return memory.empty((replicas, rows, values.shape[2]), values.dtype)

@@ -72,9 +72,10 @@ class Guard:
         # One number, in one pass of BLAS, tells whether there is anything to look for.
         square = float(self.flat_gradient.dot(self.flat_gradient))
         self.state.squares[step % NORMS_KEPT] = square
-        if not measured and isfinite(square):
+        is_finite = isfinite(square)
+        if is_finite and (not measured or is_everywhere(self.state.batch_loss <= self.limit)):  # false for nan as well
             return True
-        self._examine(step, is_finite=isfinite(square), measured=measured)
+        self._examine(step, is_finite=is_finite, measured=measured)
         return bool(self.state.running.any())
 
     def clear_held_gradient(self) -> None:
@@ -91,8 +92,6 @@ class Guard:
     def _examine(self, step: int, *, is_finite: bool, measured: bool) -> None:
         """`is_finite` is True where the sum of all squares of the gradient is."""
         state = self.state
-        if is_finite and is_everywhere(state.batch_loss <= self.limit):  # false for nan as well
-            return
         bad = np.zeros(len(self.held), bool)
         if not is_finite:
             # The sum of float32 squares may overflow although every entry is finite.

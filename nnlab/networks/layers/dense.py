@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, units_of
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, one_by_one
@@ -69,12 +70,12 @@ class BoundDense(BoundLayer):
         # row for each sample). For several replicas it is broadcast.
         if has_one_replica and W.shape[-1] == 1:
             self.b = b.reshape(())
-        self.bias_rows = np.empty_like(self.y) if has_one_replica and W.shape[-1] > 1 else self.b
+        self.bias_rows = memory.empty_like(self.y) if has_one_replica and W.shape[-1] > 1 else self.b
         self.x = self.x_transposed = np.empty((0, 0), self.y.dtype)
         if buffers.gradients is not None:
             self.dW, self.db = buffers.gradients[f"{name}/weights"], buffers.gradients[f"{name}/bias"][..., None, :]
             self.W_transposed, self.ones = W.mT, np.ones((1, self.y.shape[-2]), self.y.dtype)
-            self.dx = np.empty((*self.y.shape[:-1], W.shape[-2]), self.y.dtype) if buffers.wants_dx else None
+            self.dx = memory.empty((*self.y.shape[:-1], W.shape[-2]), self.y.dtype) if buffers.wants_dx else None
 
     def forward(self, x: Array) -> Array:
         """Y = x W + b."""

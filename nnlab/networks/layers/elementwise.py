@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.maths.activations import BY_COMPLEX_STEP, Activation
 from nnlab.maths.dual import DualArray, NotAnalyticError, along
 from nnlab.maths.parameters import Value, changed, in_words
@@ -149,7 +150,7 @@ class BoundElementwise(BoundLayer):
         self.randomized = layer.activation.randomized if buffers.context.trains else None
         if buffers.gradients is not None:
             self.gradients = {p: buffers.gradients[f"{layer.name}/{p}"][..., None, :] for p in layer.learned}
-            self.dz = np.empty_like(self.y)
+            self.dz = memory.empty_like(self.y)
             self.ones = np.ones((1, self.y.shape[-2]), self.y.dtype)
 
     def forward(self, x: Array) -> Array:
