@@ -270,8 +270,9 @@ def _lay_out(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
-        engine.execute(figure)  # tick labels move the titles after the first pass
-        figure.set_layout_engine("none")  # a third pass would move things by fractions of a pixel
+        if any(axes.get_aspect() != "auto" for axes in figure.axes):
+            engine.execute(figure)  # what shrinks to its aspect leaves room: up to ten pixels, elsewhere less than one
+        figure.set_layout_engine("none")  # another pass would move things by fractions of a pixel
 
 
 def legible(text: str) -> str:

@@ -334,7 +334,7 @@ def test_a_median_interval_holds_its_coverage_and_is_the_shortest_that_does(coun
 # --- Samples of any size ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1_000, 1_001, 3_000])
+@pytest.mark.parametrize("count", [500, 501, 3_000])
 def test_moments_of_many_values_are_those_of_rational_arithmetic(count):
     values = (1e6 + np.random.default_rng(count).standard_normal(count)).tolist()
     assert samples.mean(values) == pytest.approx(exact.mean(values), rel=1e-15)

@@ -64,7 +64,7 @@ def permutation_test(a: ArrayLike, b: ArrayLike) -> float:
     drawn from a fixed seed and the one seen, so that the same figures always give the same p. Exact for arms of the
     same distribution, whatever it is. It cannot be smaller than 2^(1 - n): 5 pairs never reach 5 %.
 
-    Beyond 1,000 pairs p is that of the normal limit of the sums, as long as no few differences outweigh the others; see
+    Beyond 500 pairs p is that of the normal limit of the sums, as long as no few differences outweigh the others; see
     `_limit`. It is never below 1/10,000, as if patterns had been drawn.
 
     Raises ValueError as `paired_difference` does. Source: Fisher 1935, The Design of Experiments, section 21.

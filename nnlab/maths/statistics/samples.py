@@ -1,6 +1,6 @@
 """What the statistics accept, lists of figures, one per seed, without a nan; and the moments of such samples.
 
-Up to 1,000 values, `MANY`, moments are computed in rational arithmetic, and permutation tests try or draw patterns of
+Up to 500 values, `MANY`, moments are computed in rational arithmetic, and permutation tests try or draw patterns of
 signs. Beyond it both would take longer than a training: moments are then computed in floating point, correct to a few
 units of the last place, and permutation tests take the normal limit where that is nearer than drawn patterns.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 FEWEST = 5  # seeds below which no interval for a mean is trusted, and no group of seeds told from another
-MANY = 1_000  # values up to which statistics are exact
+MANY = 500  # values up to which statistics are exact
 
 
 def numbers(values: ArrayLike) -> list[float]:
