@@ -11,15 +11,15 @@ point, and there is no shares.csv. Each tuned or swept key has a column.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.comparison.contents import Comparison
+from nnlab.comparison.contents import ArmLike, Comparison
 from nnlab.comparison.sweep_tables import sweep_tables
 from nnlab.comparison.tables import (
     arm_rows,
@@ -37,7 +37,8 @@ from nnlab.experiments.pictures import draw_all
 from nnlab.report.page import HtmlTable
 from nnlab.report.parts import Drawing
 from nnlab.report.tables import latex, markdown
-from nnlab.storage.files import read_plain, to_csv, write_blocks, write_csv, write_text
+from nnlab.storage.cells import cells_of
+from nnlab.storage.files import FileInParts, sha256_of, to_csv, write_blocks, write_csv, write_text
 from nnlab.storage.folder import RunFolder, files_of_run
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import ComparisonSummary, SweepSummary
@@ -82,13 +83,12 @@ def write_sweep(folder: RunFolder, comparison: Comparison, formats: Sequence[str
 def table_digests(folder: RunFolder) -> dict[str, str]:
     """The SHA-256 of each CSV file that is there."""
     paths = [path for path in files_of_run(folder.path) if path.suffix == ".csv" and path.exists()]
-    return {path.name: hashlib.sha256(read_plain(path)).hexdigest() for path in paths}
+    return {path.name: sha256_of(path) for path in paths}
 
 
 def _write_rows(folder: RunFolder, comparison: Comparison) -> None:
-    """Write results.csv, metrics.csv, pairs.csv and the weights."""
+    """Write results.csv, pairs.csv and the weights."""
     write_blocks(folder.path / "results.csv", _result_lines(comparison))
-    write_blocks(folder.path / "metrics.csv", _metric_lines(comparison))
     write_csv(folder.path / "pairs.csv", pair_rows(comparison.summary))
     for name, label in file_names(comparison.arms).items():
         arm, path = comparison.arms[label], folder.path / "weights" / f"{name}.npz"
@@ -109,10 +109,20 @@ def _write_tables(
 def _write_rows_and_draw(
     folder: RunFolder, comparison: Comparison, pictures: Mapping[str, Drawing[Comparison]], formats: Sequence[str]
 ) -> list[str]:
-    """Draw the pictures and meanwhile write the rows; a warning for each picture that failed."""
-    rows = partial(_write_rows, folder, comparison)
+    """Draw the pictures and meanwhile write the rows; a warning for each picture that failed.
+
+    metrics.csv, which takes longest, is written by all processors: a part for each arm.
+    """
+    parts = list(_metric_parts(comparison))
+    metrics = FileInParts(folder.path / "metrics.csv", len(parts))
+    tasks = [partial(metrics.write, number, lines) for number, lines in enumerate(parts)]
     drawn = {name: partial(drawing.draw, comparison) for name, drawing in pictures.items()}
-    return draw_all(drawn, folder.plots, [rows], formats=formats)
+    try:
+        failed = draw_all(drawn, folder.plots, [*tasks, partial(_write_rows, folder, comparison)], formats=formats)
+        metrics.join()
+    finally:
+        metrics.remove()
+    return failed
 
 
 def _result_lines(comparison: Comparison) -> Iterator[str]:
@@ -131,7 +141,7 @@ def _result_lines(comparison: Comparison) -> Iterator[str]:
         numbers = [*(arm.finals[name] for name in figures), *(own.get(name, missing) for name in columns)]
         diverged = [("false", "true")[lost] for lost in arm.diverged.tolist()]
         at = ["" if step < 0 else str(step) for step in np.where(arm.diverged, arm.bad_step, -1).tolist()]
-        cells = [seeds, *map(_cells, numbers), diverged, at]
+        cells = [seeds, *map(cells_of, numbers), diverged, at]
         yield _lines(name_cells(comparison.summary, label), cells, [about.initializer, cell(about.gain)])
     for label, over_seeds in baseline_rows(comparison.summary).items():
         known = [list(map(cell, over_seeds[name].values)) if name in over_seeds else None for name in figures]
@@ -143,20 +153,34 @@ def _result_lines(comparison: Comparison) -> Iterator[str]:
 _ROWS_AT_ONCE = 2**17  # of metrics.csv, whose cells take about 70 bytes each before they are written
 
 
-def _metric_lines(comparison: Comparison) -> Iterator[str]:
-    """A line per arm, seed and step: every figure along the way, a block of seeds at a time, column by column."""
-    figures = list(dict.fromkeys(name for arm in comparison.arms.values() for name in arm.curves))
-    yield _csv_line([*name_columns(comparison.summary), "seed", "step", *figures])
-    for label, arm in comparison.arms.items():
-        begin = name_cells(comparison.summary, label)
-        steps = [f",{step}" for step in arm.steps.tolist()]
+@dataclass(frozen=True)
+class _MetricLines:
+    """The lines of an arm, one for each seed and step: every figure along the way. As often as they are asked for."""
+
+    arm: ArmLike
+    begin: Sequence[str]
+    seeds: Sequence[int]
+    figures: Sequence[str]
+
+    def __iter__(self) -> Iterator[str]:
+        """A block of seeds at a time, column by column."""
+        steps = [f",{step}" for step in self.arm.steps.tolist()]
         at_once = max(1, _ROWS_AT_ONCE // len(steps))
-        for first in range(0, len(comparison.seeds), at_once):
-            seeds = comparison.seeds[first : first + at_once]
+        for first in range(0, len(self.seeds), at_once):
+            seeds = self.seeds[first : first + at_once]
             missing = np.full((len(seeds), len(steps)), np.nan)
             places = [seed + step for seed in map(str, seeds) for step in steps]
-            curves = [arm.curves[name][first : first + at_once] if name in arm.curves else missing for name in figures]
-            yield _lines(begin, [places, *map(_cells, curves)])
+            curves = (self.arm.curves.get(name) for name in self.figures)
+            own = (missing if curve is None else curve[first : first + at_once] for curve in curves)
+            yield _lines(self.begin, [places, *map(cells_of, own)])
+
+
+def _metric_parts(comparison: Comparison) -> Iterator[Iterable[str]]:
+    """The names of the columns, and then the lines of each arm."""
+    figures = list(dict.fromkeys(name for arm in comparison.arms.values() for name in arm.curves))
+    yield [_csv_line([*name_columns(comparison.summary), "seed", "step", *figures])]
+    for label, arm in comparison.arms.items():
+        yield _MetricLines(arm, name_cells(comparison.summary, label), comparison.seeds, figures)
 
 
 def _lines(begin: Sequence[str], columns: Sequence[Sequence[str]], end: Sequence[str] = ()) -> str:
@@ -164,34 +188,6 @@ def _lines(begin: Sequence[str], columns: Sequence[Sequence[str]], end: Sequence
     before, after = (_csv_line(cells).rstrip("\n") if cells else "" for cells in (begin, end))
     between = f"{',' * bool(end)}{after}\n{before},"
     return f"{before},{between.join(map(','.join, zip(*columns, strict=True)))}{',' * bool(end)}{after}\n"
-
-
-def _cells(values: Array) -> list[str]:
-    """The text that `cell` gives for each value (R, T) or (R,), row by row."""
-    values = values.astype(np.float64).ravel()
-    if _repeats(values):
-        return list(map(_Texts().__getitem__, values.view(np.int64).tolist()))
-    texts = list(map(float.__repr__, values.tolist()))
-    for place in np.flatnonzero(~np.isfinite(values)).tolist():
-        texts[place] = ""
-    return texts
-
-
-class _Texts(dict[int, str]):
-    """The text of a number by its bits, as -0.0 == 0.0; each is formatted when it is first asked for."""
-
-    def __missing__(self, bits: int) -> str:
-        self[bits] = text = cell(float(np.int64(bits).view(np.float64)))
-        return text
-
-
-def _repeats(values: Array) -> bool:
-    """Whether few of some hundred values differ, as accuracies on few rows: then each is formatted once."""
-    some = values[:: 1 + len(values) // _LOOKED_AT].view(np.int64)
-    return 2 * len(np.unique(some)) <= len(some)
-
-
-_LOOKED_AT = 500
 
 
 def _csv_line(cells: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import errno
+import hashlib
 import io
 import json
 import os
@@ -17,9 +18,11 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from nnlab.errors import CheckpointError, StorageError, printable
+
+T = TypeVar("T")
 
 TEMPORARY = ".part"  # suffix of files that are being written
 _OURS = re.compile(rf"\..+\.(\d+){re.escape(TEMPORARY)}")
@@ -93,9 +96,19 @@ def read_plain(path: Path) -> bytes:
         StorageError: it cannot be read.
 
     """
+    content: bytes = _from_plain(path, lambda stream: stream.read())
+    return content
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a run's own file, which may be larger than memory; errors as for `read_plain`."""
+    return _from_plain(path, lambda stream: hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def _from_plain(path: Path, read: Callable[[Any], T]) -> T:
     try:
         with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as stream:
-            return stream.read()
+            return read(stream)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -280,6 +293,33 @@ def write_text(path: Path, text: str) -> None:
 def write_blocks(path: Path, blocks: Iterable[str]) -> None:
     """Write a UTF-8 text file atomically, one block of text after the other, so that none but one is in memory."""
     write_atomically(path, lambda stream: stream.writelines(block.encode() for block in blocks))
+
+
+class FileInParts:
+    """A UTF-8 text file that several processes write at the same time, each its own parts, until they are joined."""
+
+    def __init__(self, path: Path, count: int) -> None:
+        self.path = path
+        self.parts = [temporary_for(path.with_name(f"{path.name}.{number}")) for number in range(count)]
+
+    def write(self, number: int, blocks: Iterable[str]) -> None:
+        """Write a part, one block of text after the other."""
+        with storage_errors(self.path), os.fdopen(open_new(self.parts[number]), "wb") as stream:
+            stream.writelines(block.encode() for block in blocks)
+
+    def join(self) -> None:
+        """Write the file atomically: its parts in the order of their numbers. All of them must have been written."""
+        write_atomically(self.path, self._copy)
+
+    def _copy(self, stream: IO[bytes]) -> None:
+        for part in self.parts:
+            with part.open("rb") as source:
+                shutil.copyfileobj(source, stream, 2**20)
+
+    def remove(self) -> None:
+        """Remove the parts that are there."""
+        for part in self.parts:
+            remove(part)
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
 from nnlab.errors import CheckpointError, printable
-from nnlab.storage.files import open_plain, read_plain, storage_errors
+from nnlab.storage.files import open_plain, read_plain, sha256_of, storage_errors
 
 METRICS: Final = "metrics.csv"
 
@@ -79,7 +79,7 @@ def check_table(path: Path, digest: str | None) -> None:
     if digest is None:
         return
     with contextlib.suppress(FileNotFoundError):
-        if hashlib.sha256(read_plain(path)).hexdigest() != digest:
+        if sha256_of(path) != digest:
             found = "found other rows than those the run ended with, expected the table whose SHA-256 is in run.json"
             raise CheckpointError(f"{printable(str(path))}: {found}")
 

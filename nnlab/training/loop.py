@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnlab.maths import memory
 from nnlab.networks.evaluator import Evaluator
 from nnlab.networks.layers.base import PassContext
 from nnlab.networks.network import Network
@@ -79,7 +78,7 @@ class Trainer:
         if plan.needs_objective:
             self.update = partial(update, objective=Objective(network, train.x, y))
         self.batches = batches_of(train.x, y, seeds, plan.epoch, shuffle=plan.shuffle)
-        self.gradient, self.context = memory.zeros_like(state.theta), PassContext(tuple(seeds))
+        self.gradient, self.context = state.no_gradient(), PassContext(tuple(seeds))
         self.passes = {
             size: training_pass(network, state.theta, self.gradient, size, state.statistics, self.context)
             for size in sorted(plan.epoch.sizes)

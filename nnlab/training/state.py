@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.networks.network import Network
 from nnlab.training.stopping import Best, Watch
 
@@ -68,6 +69,10 @@ class State:
             initial_loss=np.full(replicas, np.nan),
             squares=np.full(NORMS_KEPT, np.nan),
         )
+
+    def no_gradient(self) -> Array:
+        """Room for a gradient (R, P), which lies in memory as theta does; all 0."""
+        return memory.zeros_like(self.theta)
 
     def arrays(self) -> dict[str, Array]:
         """Every array by name, no copies. With `step` and `recorded` they are the whole state."""

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from statistics import median
 from unittest.mock import patch
 
@@ -20,6 +22,8 @@ from nnlab.comparison.report import comparison_page, result_table
 from nnlab.comparison.tables import arm_rows, tables_of
 from nnlab.report.page import HtmlTable
 from nnlab.report.tables import escaped, latex, markdown
+from nnlab.storage.cells import cells_of
+from nnlab.storage.files import FileInParts, sweep
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import ArmSummary, ComparisonSummary, GateLine
@@ -98,7 +102,38 @@ def test_metrics_are_written_as_if_cell_by_cell(values, label, rows_at_once):
     comparison = Comparison("n", "val/loss", False, [3, 14], arms, {}, {}, summary, 200)  # noqa: FBT003 - as it is defined
     if label != "b":
         with patch.object(records, "_ROWS_AT_ONCE", rows_at_once):
-            assert "".join(records._metric_lines(comparison)) == one_by_one(comparison, ["val/loss", "train/loss"])
+            lines = "".join(line for part in records._metric_parts(comparison) for line in part)
+        assert lines == one_by_one(comparison, ["val/loss", "train/loss"])
+
+
+EDGES = [0.0, -0.0, 1e-4, 9.999999999999999e-5, 1e15, 1e16, 123456789012345680.0, 5e-324, 2.0**53, float("nan")]
+
+
+@given(st.lists(st.floats(width=32) | st.floats() | st.sampled_from(EDGES), min_size=1, max_size=200))
+def test_numbers_are_written_as_python_writes_them(values):
+    assert cells_of(np.array(values)) == list(map(cell, values))
+
+
+def test_a_table_in_parts_is_joined_and_nothing_else_is_left(tmp_path):
+    written = FileInParts(tmp_path / "table.csv", 3)
+    for number in (2, 0, 1):  # whoever is first
+        written.write(number, [f"{number}", f"{number}\n"])
+    written.write(1, ["again\n"])  # as where a process has failed
+    written.join()
+    written.remove()
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+    assert (tmp_path / "table.csv").read_text() == "00\nagain\n22\n"
+
+
+def test_parts_that_a_killed_process_left_are_swept(tmp_path):
+    script = (
+        "import os, sys; from pathlib import Path; from nnlab.storage.files import FileInParts\n"
+        "FileInParts(Path(sys.argv[1]) / 'table.csv', 1).write(0, ['a']); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, tmp_path], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_table_has_a_row_for_each_arm(path, summary):
