@@ -27,6 +27,13 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     return values
 
 
+def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An array of 0 in C order."""
+    values = empty(shape, dtype)
+    values[...] = 0
+    return values
+
+
 def empty_like(array: Array) -> Array:
     """An array of any values whose axes lie in memory in the order of the other's."""
     from_outermost = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])

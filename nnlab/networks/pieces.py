@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.networks.layers.base import PassContext, ReplicaContext
 from nnlab.networks.network import Network, Pass, mean_over_samples, rows_of
 from nnlab.networks.replicas_first import pass_of
@@ -34,14 +35,14 @@ class PassInPieces:
         statistics: Array | None = None,
         context: PassContext | None = None,
     ) -> None:
-        self.gradient, self.own = gradient, np.zeros_like(gradient)
+        self.gradient, self.own = gradient, memory.zeros_like(gradient)
         self.context = PassContext() if context is None else context
         self.piece = Pass(network, theta, self.own, rows, statistics, self.context, batch)
         self.left = batch % rows  # samples of the short piece, if there is one
         self.full = [slice(begin, begin + rows) for begin in range(0, batch - self.left, rows)]
         self.share, self.short_share = self.piece.share, self.piece.share * (np.arange(rows) < self.left)[:, None]
         widths = network.inputs, network.outputs + network.head.weighs_rows
-        self.filled_up = [np.empty((1, rows, width), theta.dtype) for width in widths]
+        self.filled_up = [memory.empty((1, rows, width), theta.dtype) for width in widths]
         self.x = self.y = np.empty(0)  # the arrays that came last: none yet
         self.parts: list[tuple[Array, Array]] = []
 
@@ -100,7 +101,7 @@ class PassByReplica:
         fresh = network.statistics.fills(len(theta), theta.dtype)
         self.statistics = fresh if statistics is None else statistics
         self.context = ReplicaContext(PassContext() if context is None else context)
-        self.own = tuple(np.empty_like(values[:1]) for values in (theta, gradient, self.statistics))
+        self.own = tuple(memory.empty_like(values[:1]) for values in (theta, gradient, self.statistics))
         # Where replicas weigh their classes differently, each has a head of its own.
         heads = 1 if network.head.weights is None else len(network.head.weights)
         own_theta, own_gradient, own_statistics = self.own

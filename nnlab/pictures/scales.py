@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import NDArray
 
 from nnlab.pictures.style import count, loss_label, number, percent, plain_name
@@ -146,12 +146,13 @@ def _scale_percent(axes: Axes, which: str, values: NDArray[Any]) -> None:
 
 
 def scale_logarithmic(axes: Axes, which: str, values: NDArray[Any]) -> None:
-    """Make an axis logarithmic with plain numbers as ticks; over few decades also at 2 and 5."""
+    """Make an axis logarithmic with plain numbers as ticks: over few decades at 1, 2 and 5 alone."""
     good = values[drawable(values)]
     axes.set(**{f"{which}scale": "log"})
     axis = getattr(axes, f"{which}axis")
     if good.max() / good.min() < 1e3:
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_minor_locator(NullLocator())  # between labels so near each other they said nothing
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
     axis.set_minor_formatter(NullFormatter())
 

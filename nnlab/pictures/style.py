@@ -241,12 +241,15 @@ def _write(path: Path, picture: bytes) -> None:
         remove(temporary)
 
 
+_COMPRESSION = 4  # of zlib's 9: two thirds of the time of its default, and files a twelfth larger
+
+
 def to_png(figure: Figure) -> bytes:
     """The bytes of `figure` as a PNG file in its own resolution; the same figure gives the same bytes."""
     picture = io.BytesIO()
     _lay_out(figure)
     canvas: Any = FigureCanvasAgg(figure)  # `savefig` would draw the whole figure twice
-    canvas.print_png(picture, metadata={"Software": None})
+    canvas.print_png(picture, metadata={"Software": None}, pil_kwargs={"compress_level": _COMPRESSION})
     return picture.getvalue()
 
 

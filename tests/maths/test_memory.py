@@ -13,9 +13,10 @@ def begins_on_a_line(array):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(), (1,), (3, 5, 7), (1000,)])
 def test_an_array_begins_on_a_line_in_c_order(shape, dtype):
-    array = memory.empty(shape, dtype)
-    assert (array.shape, array.dtype, array.flags.c_contiguous) == (shape, dtype, True)
-    assert begins_on_a_line(array)
+    for array in (memory.empty(shape, dtype), memory.zeros(shape, dtype)):
+        assert (array.shape, array.dtype, array.flags.c_contiguous) == (shape, dtype, True)
+        assert begins_on_a_line(array)
+    assert not array.any()
     array[...] = 1
     assert array.sum() == array.size
 

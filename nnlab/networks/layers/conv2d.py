@@ -34,6 +34,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.networks.layers.base import BoundLayer, Buffers, Shape, channel_rows, flat_view, image_view, units_of
 from nnlab.networks.layers.equations import Equations
 from nnlab.networks.layers.forward_mode import ForwardMode, in_portions, of_sum, widened
@@ -120,15 +121,15 @@ class BoundConv2D(BoundLayer):
         *lead, inputs, filters = self.dW.shape
         rows = _rows_at_once(self.given[0], inputs * filters * self.y.itemsize)
         self.groups = [slice(begin, min(begin + rows, self.given[0])) for begin in range(0, self.given[0], rows)]
-        self.products = np.empty((*lead, rows, inputs, filters), self.y.dtype)
-        self.sum = np.empty_like(self.dW)
+        self.products = memory.empty((*lead, rows, inputs, filters), self.y.dtype)
+        self.sum = memory.empty_like(self.dW)
 
     def _room_for_dx(self) -> Array:
         """The kernel turned round, dL/dy written out for its columns, and dL/dx."""
         (*lead, high, wide, channels, filters), (height, width, _) = self.W.shape, self.shape
-        self.turned = np.empty((*lead, channels, high, wide, filters), self.y.dtype)
-        self.dy_columns = np.zeros((*lead, height + high - 1, wide, filters, width, self.y.shape[-2]), self.y.dtype)
-        dx = np.empty((*lead, channels, height, width, self.y.shape[-2]), self.y.dtype)
+        self.turned = memory.empty((*lead, channels, high, wide, filters), self.y.dtype)
+        self.dy_columns = memory.zeros((*lead, height + high - 1, wide, filters, width, self.y.shape[-2]), self.y.dtype)
+        dx = memory.empty((*lead, channels, height, width, self.y.shape[-2]), self.y.dtype)
         self.dx_product = (
             self.turned.reshape(*lead, 1, channels, -1),
             _matrices(self.dy_columns, height, 1, high),
@@ -154,7 +155,7 @@ class BoundConv2D(BoundLayer):
             self._plan(images)
             return
         if self.own.shape != images.shape:
-            self.own = np.empty(images.shape, images.dtype)
+            self.own = memory.empty(images.shape, images.dtype)
             self._plan(self.own)
         self.entering = [(self.own, images)]
 
@@ -163,7 +164,8 @@ class BoundConv2D(BoundLayer):
         (above, _), (left, _) = self.windows.margins(self.shape)
         (high, wide), (step, stride), (rows, columns, _) = self.windows.kernel, self.windows.stride, self.given
         height = (rows - 1) * step + high
-        written = np.zeros((*images.shape[:-4], height, wide, self.shape[-1], columns, images.shape[-1]), images.dtype)
+        shape = (*images.shape[:-4], height, wide, self.shape[-1], columns, images.shape[-1])
+        written = memory.zeros(shape, images.dtype)
         source_rows, target_rows = reached(self.shape[0], 1, above, height)
         self.copies = []
         for j in range(wide):

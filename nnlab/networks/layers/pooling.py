@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from nnlab.maths import memory
 from nnlab.maths.signal.normal import Moments
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, Shape, flat_view, image_view, units_of
 from nnlab.networks.layers.windows import Windows
@@ -58,7 +59,7 @@ class BoundPooling(BoundLayer):
         if buffers.gradients is not None and buffers.wants_dx:
             rows, columns, channels = self.shape
             # Zeros stay where no window reaches.
-            images = np.zeros((*self.pooled.shape[:-4], channels, rows, columns, self.y.shape[-2]), self.y.dtype)
+            images = memory.zeros((*self.pooled.shape[:-4], channels, rows, columns, self.y.shape[-2]), self.y.dtype)
             self.dx, self.dx_places = flat_view(images), [*self._places(images)]
 
     @property
