@@ -42,12 +42,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class MedianNetwork:
-    """The network of an arm's median seed: its predictions at several steps, and portraits of its activation layers."""
+    """The network of an arm's median seed: its predictions at several steps, and portraits of its activation layers.
+
+    Steps are those that it was trained for; it `ended` at the last of all.
+    """
 
     seed: int
     predict: Callable[[Array], Array]
     frames: Sequence[Frame]
     portraits: Sequence[Portrait]
+    ended: int = 0
 
 
 @dataclass(frozen=True)

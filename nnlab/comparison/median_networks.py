@@ -6,7 +6,7 @@ trained again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,7 +38,6 @@ def median_networks_of(
     experiments: Mapping[str, Experiment],
 ) -> dict[str, MedianNetwork]:
     """The median network of each arm in which a seed did not diverge; `experiments` maps labels to experiments."""
-    steps = film_steps(max(int(arm.steps[-1]) for arm in arms)) if is_plane(dataset) else []
     replicas = []
     for arm in arms:
         replica = median_replica(arm.finals, figure)
@@ -46,6 +45,7 @@ def median_networks_of(
             own = experiments.get(arm.label) or arm_experiment(experiment, arm.choice)
             setup = set_up(own, prepare_rows(own, dataset, [seeds[replica]]))
             replicas.append(_MedianReplica(setup, arm, replica))
+    steps = film_steps(max((one.last_step for one in replicas), default=0)) if is_plane(dataset) else []
     reach = _reach([portrait for one in replicas for portrait in one.portraits()])
     return {one.arm.label: one.median_network(steps, reach) for one in replicas}
 
@@ -86,13 +86,21 @@ class _MedianReplica:
         one = slice(self.replica, self.replica + 1)
         return self.arm.theta[one], self.arm.statistics[one]
 
+    @property
+    def last_step(self) -> int:
+        """The last step at which anything was measured of this replica."""
+        known = [np.isfinite(curve[self.replica]) for curve in self.arm.curves.values()]
+        return int(self.arm.steps[np.any(known, axis=0)].max(initial=0))
+
     def portraits(self, reach: tuple[float, float] | None = None) -> list[Portrait]:
         return portraits(self.setup.network, *self.weights, self.setup.rows.of(0).train.x, reach)
 
     def median_network(self, steps: Sequence[int], reach: tuple[float, float] | None) -> MedianNetwork:
-        setup = self.setup
-        frames = [Frame(step, setup.model(*weights).outputs) for step, weights in _weights_at(setup, steps)]
-        return MedianNetwork(setup.rows.seeds[0], setup.model(*self.weights).outputs, frames, self.portraits(reach))
+        setup, found = self.setup, dict[int, tuple[Array, Array]]()
+        ended = _train_to(setup, steps, found) if steps else 0
+        frames = [Frame(step, setup.model(*weights).outputs) for step, weights in found.items()]
+        predict = setup.model(*self.weights).outputs
+        return MedianNetwork(setup.rows.seeds[0], predict, frames, self.portraits(reach), ended)
 
 
 def _reach(drawn: Sequence[Portrait]) -> tuple[float, float] | None:
@@ -100,14 +108,11 @@ def _reach(drawn: Sequence[Portrait]) -> tuple[float, float] | None:
     return (min(one.grid[0] for one in drawn), max(one.grid[-1] for one in drawn)) if drawn else None
 
 
-def _weights_at(setup: Setup, at: Sequence[int]) -> Iterator[tuple[int, tuple[Array, Array]]]:
-    """Theta (1, P) and statistics (1, Q) after each of the steps `at`, or the last ones if training ended before."""
-    if not at:
-        return
-    state, waiting = setup.start(), list(at)
+def _train_to(setup: Setup, at: Sequence[int], found: dict[int, tuple[Array, Array]]) -> int:
+    """Put theta (1, P) and statistics (1, Q) after each of the steps `at` into `found`; the step that ended it."""
+    state = setup.start()
     plan = replace(setup.plan, steps_to_mark=frozenset(at), health=False)
     for record in setup.fit(state, plan):
-        if waiting and record.step == waiting[0]:
-            yield waiting.pop(0), (state.theta.copy(), state.statistics.copy())
-    for step in waiting:
-        yield step, (state.theta, state.statistics)
+        if record.step in at:
+            found[record.step] = state.theta.copy(), state.statistics.copy()
+    return state.step

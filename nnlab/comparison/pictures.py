@@ -110,12 +110,11 @@ def film(comparison: Comparison) -> Any:
     plane = _plane(comparison)
     if plane is None:
         return None
-    strips = {
-        label: {frame.step: frame.predict for frame in comparison.median_networks[label].frames}
-        for label in _with_networks(comparison)
-    }
+    networks = {label: comparison.median_networks[label] for label in _with_networks(comparison)}
+    strips = {label: {frame.step: frame.predict for frame in network.frames} for label, network in networks.items()}
+    ends = {label: network.ended for label, network in networks.items()}
     title = f"{comparison.name}: what the networks decide while they train, median seeds"
-    return plots.film(plane, strips, title=_title(comparison, title))
+    return plots.film(plane, strips, ends, title=_title(comparison, title))
 
 
 def units(comparison: Comparison) -> Any:

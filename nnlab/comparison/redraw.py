@@ -7,8 +7,10 @@ again.
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterator, Mapping
+import math
+import os
+from array import array
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +21,10 @@ from nnlab.comparison.contents import Comparison
 from nnlab.comparison.tables import name_cells, name_columns
 from nnlab.config.experiment import SPLITS
 from nnlab.config.schema import Experiment
-from nnlab.errors import CheckpointError, printable
+from nnlab.errors import CheckpointError, StorageError, printable
 from nnlab.experiments.redraw import KeptPictures
 from nnlab.report.parts import Drawing
-from nnlab.storage.files import read_plain
+from nnlab.storage.files import open_plain
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.metrics import number_in
 from nnlab.storage.summary import ComparisonSummary, SeveralSummary, SweepSummary
@@ -62,7 +64,7 @@ def arms_pictures(folder: RunFolder, experiment: Experiment) -> KeptPictures:
 def _read(folder: RunFolder, experiment: Experiment, summary: SeveralSummary) -> Comparison:
     """The data of the pictures."""
     curves = _Table.of(folder, "metrics.csv", summary)
-    results = _Table.of(folder, "results.csv", summary)
+    results = _Table.of(folder, "results.csv", summary, ["steps_to_target"])
     arms = {label: _arm(label, summary, curves) for label in summary.arms}
     return Comparison(
         experiment.name,
@@ -95,29 +97,39 @@ def _is_of_all(figure: str) -> bool:
 
 @dataclass(frozen=True)
 class _Table:
-    """A table of a comparison: the rows of each arm, as cells in the order of the file."""
+    """A table of a comparison: numbers of each arm, column by column in the order of the file.
+
+    A table of many seeds has millions of rows: it is read row by row, and nothing but numbers is kept.
+    """
 
     shown: str
     header: list[str]
     names: int  # the columns that identify an arm
-    rows: Mapping[tuple[str, ...], list[tuple[int, list[str]]]]
+    numbers: Mapping[tuple[str, ...], Mapping[str, MutableSequence[float]]]
     summary: SeveralSummary
 
     @classmethod
-    def of(cls, folder: RunFolder, name: str, summary: SeveralSummary) -> _Table:
-        """Read a table. CheckpointError if there is none, if it was changed, or if it is not that of this summary."""
+    def of(cls, folder: RunFolder, name: str, summary: SeveralSummary, wanted: Sequence[str] = ()) -> _Table:
+        """Read the `wanted` columns of a table, or all behind the seeds.
+
+        CheckpointError if there is no table, if it was changed, or if it is not that of this summary.
+        """
         folder.check_table(name)
         shown, lines = printable(str(folder.path / name)), _lines(folder, name)
         columns = [*name_columns(summary), "seed"]
         _, header = next(lines, (1, []))
         if header[: len(columns)] != columns:
             raise CheckpointError(f"{shown}: found other columns than those of this run, expected {columns[0]}, …")
-        rows: dict[tuple[str, ...], list[tuple[int, list[str]]]] = {}
+        places = {column: header.index(column) for column in wanted or header[len(columns) :] if column in header}
+        found: dict[tuple[str, ...], dict[str, MutableSequence[float]]] = {}
         for number, cells in lines:
             if len(cells) != len(header):
                 raise CheckpointError(f"{shown}:{number}: found {len(cells)} cells, expected {len(header)}")
-            rows.setdefault(tuple(cells[: len(columns) - 1]), []).append((number, cells))
-        return cls(shown, header, len(columns) - 1, rows, summary)
+            own = found.setdefault(tuple(cells[: len(columns) - 1]), {column: array("d") for column in places})
+            for column, place in places.items():
+                text = cells[place]
+                own[column].append(number_in(text, shown, number, column) if text else math.nan)
+        return cls(shown, header, len(columns) - 1, found, summary)
 
     @property
     def figures(self) -> list[str]:
@@ -126,24 +138,24 @@ class _Table:
 
     def column(self, label: str, name: str) -> Array:
         """The numbers of an arm in a column, row by row; nan for an empty cell."""
-        rows, seeds = self.rows.get(tuple(name_cells(self.summary, label)), []), len(self.summary.seeds)
-        if not rows or len(rows) % seeds or name not in self.header:
-            found = f"found {len(rows)} rows of {printable(label)}"
-            raise CheckpointError(f"{self.shown}: {found}, expected as many for each of {seeds} seeds, with {name}")
-        at = self.header.index(name)
-        return np.array([self._number(cells[at], number, name) for number, cells in rows])
-
-    def _number(self, text: str, line: int, name: str) -> float:
-        return number_in(text, self.shown, line, name) if text else np.nan
+        found = self.numbers.get(tuple(name_cells(self.summary, label)), {}).get(name, ())
+        seeds = len(self.summary.seeds)
+        if not len(found) or len(found) % seeds:
+            rows = f"found {len(found)} rows of {printable(label)}"
+            raise CheckpointError(f"{self.shown}: {rows}, expected as many for each of {seeds} seeds, with {name}")
+        return np.array(found)
 
 
 def _lines(folder: RunFolder, name: str) -> Iterator[tuple[int, list[str]]]:
     """The number and the cells of each line of a table. CheckpointError if it is no table."""
-    shown = printable(str(folder.path / name))
+    path = folder.path / name
+    shown = printable(str(path))
     try:
-        content = io.StringIO(read_plain(folder.path / name).decode(), newline="")
-        yield from enumerate(csv.reader(content, strict=True), 1)
+        with os.fdopen(open_plain(path, os.O_RDONLY), encoding="utf-8", newline="") as stream:
+            yield from enumerate(csv.reader(stream, strict=True), 1)
     except FileNotFoundError as error:
         raise CheckpointError(f"{shown}: found no such file, expected a comparison that has ended") from error
+    except OSError as error:
+        raise StorageError(f"{shown}: cannot read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise CheckpointError(f"{shown}: found no table ({error}), expected rows of cells with commas") from error

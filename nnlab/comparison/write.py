@@ -11,6 +11,7 @@ point, and there is no shares.csv. Each tuned or swept key has a column.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -111,17 +112,14 @@ def _write_rows_and_draw(
 ) -> list[str]:
     """Draw the pictures and meanwhile write the rows; a warning for each picture that failed.
 
-    metrics.csv, which takes longest, is written by all processors: a part for each arm.
+    The small tables come first, in case the disk is full; all processors write metrics.csv, which takes longest.
     """
-    parts = list(_metric_parts(comparison))
-    metrics = FileInParts(folder.path / "metrics.csv", len(parts))
-    tasks = [partial(metrics.write, number, lines) for number, lines in enumerate(parts)]
+    rows, parts = partial(_write_rows, folder, comparison), _metric_parts(comparison)
     drawn = {name: partial(drawing.draw, comparison) for name, drawing in pictures.items()}
-    try:
-        failed = draw_all(drawn, folder.plots, [*tasks, partial(_write_rows, folder, comparison)], formats=formats)
+    with contextlib.closing(FileInParts(folder.path / "metrics.csv", len(parts))) as metrics:
+        tasks = [partial(metrics.write, number, lines) for number, lines in enumerate(parts)]
+        failed = draw_all(drawn, folder.plots, [rows, *tasks], formats=formats)
         metrics.join()
-    finally:
-        metrics.remove()
     return failed
 
 
@@ -154,6 +152,16 @@ _ROWS_AT_ONCE = 2**17  # of metrics.csv, whose cells take about 70 bytes each be
 
 
 @dataclass(frozen=True)
+class _Joined:
+    """Lines of several arms, as often as they are asked for."""
+
+    arms: Sequence[_MetricLines]
+
+    def __iter__(self) -> Iterator[str]:
+        return (lines for arm in self.arms for lines in arm)
+
+
+@dataclass(frozen=True)
 class _MetricLines:
     """The lines of an arm, one for each seed and step: every figure along the way. As often as they are asked for."""
 
@@ -175,12 +183,19 @@ class _MetricLines:
             yield _lines(self.begin, [places, *map(cells_of, own)])
 
 
-def _metric_parts(comparison: Comparison) -> Iterator[Iterable[str]]:
-    """The names of the columns, and then the lines of each arm."""
+_MOST_PARTS = 12
+
+
+def _metric_parts(comparison: Comparison) -> list[Iterable[str]]:
+    """The names of the columns, and the lines of one arm after the other, in parts of several arms if they are many."""
     figures = list(dict.fromkeys(name for arm in comparison.arms.values() for name in arm.curves))
-    yield [_csv_line([*name_columns(comparison.summary), "seed", "step", *figures])]
-    for label, arm in comparison.arms.items():
-        yield _MetricLines(arm, name_cells(comparison.summary, label), comparison.seeds, figures)
+    header = [_csv_line([*name_columns(comparison.summary), "seed", "step", *figures])]
+    arms = [
+        _MetricLines(arm, name_cells(comparison.summary, label), comparison.seeds, figures)
+        for label, arm in comparison.arms.items()
+    ]
+    at_once = -(-len(arms) // _MOST_PARTS)
+    return [header, *(_Joined(arms[first : first + at_once]) for first in range(0, len(arms), at_once))]
 
 
 def _lines(begin: Sequence[str], columns: Sequence[Sequence[str]], end: Sequence[str] = ()) -> str:

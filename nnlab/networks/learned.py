@@ -39,7 +39,8 @@ _OVER_UNITS: tuple[tuple[str, Statistic], ...] = (("/min", np.min), ("/mean", np
 
 
 def _over_units(statistic: Statistic, place: slice) -> OfTheta:
-    return lambda theta: np.asarray(statistic(theta[:, place].astype(np.float64), axis=-1))
+    # In C order for any number of replicas: NumPy adds in another order elsewhere.
+    return lambda theta: np.asarray(statistic(theta[:, place].astype(np.float64, order="C"), axis=-1))
 
 
 def learned_parameters(layout: Layout, theta: Array) -> dict[str, float]:

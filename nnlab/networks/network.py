@@ -339,8 +339,8 @@ class Pass:
         part_of: int | None = None,
     ) -> None:
         self.head, self.given, self.given_gradient = network.head.forms(theta.dtype), theta, gradient
-        self.theta, self.gradient = self._seen(theta), None if gradient is None else self._own(gradient)
-        self.copies_theta = self.theta is not theta and self.theta.flags.writeable  # a view is for reading
+        self.theta, self.gradient = self._own(theta), None if gradient is None else self._own(gradient)
+        self.copies_theta = self.theta is not theta
         self.has_one_replica, self.context = len(self.theta) == 1, PassContext() if context is None else context
         fills = network.statistics.fills(len(theta), theta.dtype) if statistics is None else statistics
         self.layers = self._bound(network, batch, fills)
@@ -367,10 +367,6 @@ class Pass:
             buffers = Buffers(parameters, gradients, kept, outputs, self.context, depth > 0, shape)
             bound.append(self._bind(layer, buffers))
         return bound
-
-    def _seen(self, theta: Array) -> Array:
-        """Theta as this pass reads it: a view of it, or room for a copy."""
-        return self._own(theta)
 
     def _own(self, values: Array) -> Array:
         """Theta or its gradient as this pass needs it: the array itself, or room for a copy where it lies otherwise."""

@@ -102,9 +102,6 @@ class ReplicasFirstPass(Pass):
         self.own = slice(len(self.given))
         self.gives = None if self.gradient is self.given_gradient else self.gradient[self.own]  # type: ignore[index]
 
-    def _seen(self, theta: Array) -> Array:
-        return np.broadcast_to(theta, (2, theta.shape[1])) if len(theta) == 1 else self._own(theta)
-
     def _own(self, values: Array) -> Array:
         if len(values) > 1 and values.flags.f_contiguous:
             return values

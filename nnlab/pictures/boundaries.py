@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from nnlab.pictures.regions import (
     too_many_classes,
 )
 from nnlab.pictures.scales import sampled
-from nnlab.pictures.style import INK, NORMAL, SMALL, blank, count, in_two_lines, legend, look, shortened
+from nnlab.pictures.style import INK, NORMAL, SMALL, blank, count, in_two_lines, legend, look, say, shortened
 
 Predict = Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -73,11 +74,20 @@ def boundaries(plane: Plane, networks: Mapping[str, tuple[str, Predict]], *, tit
     return figure
 
 
-def film(plane: Plane, strips: Mapping[str, Mapping[int, Predict]], *, title: str) -> Figure:
-    """Decision regions in a row for each arm and a column for each step; as `boundaries` for many classes."""
+def film(
+    plane: Plane,
+    strips: Mapping[str, Mapping[int, Predict]],
+    ends: Mapping[str, int] = MappingProxyType({}),
+    *,
+    title: str,
+) -> Figure:
+    """Decision regions in a row for each arm and a column for each step; as `boundaries` for many classes.
+
+    A network that was not trained up to a step says there at which of its steps it ended.
+    """
     if len(plane.classes) > MOST_CLASSES:
         return too_many_classes(plane.classes, title)
-    steps, rows = list(next(iter(strips.values()))), sampled(len(plane.x), _POINTS_FILM)
+    steps, rows = sorted({step for frames in strips.values() for step in frames}), sampled(len(plane.x), _POINTS_FILM)
     thin = replace(plane, x=plane.x[rows], labels=plane.labels[rows])
     thinned = f"; {len(rows):,} of {len(plane.x):,} points" if len(rows) < len(plane.x) else ""
     figure = blank(
@@ -86,8 +96,13 @@ def film(plane: Plane, strips: Mapping[str, Mapping[int, Predict]], *, title: st
     grid = figure.subplots(len(strips), len(steps), squeeze=False, sharex=True, sharey=True)
     flat = []
     for row, (name, frames) in zip(grid, strips.items(), strict=True):
-        for axes, (step, predict) in zip(row, frames.items(), strict=True):
-            flat.append(_panel(axes, thin, predict, _ALONG_FILM, shrunk=0.5))
+        for axes, step in zip(row, steps, strict=True):
+            if step in frames:
+                flat.append(_panel(axes, thin, frames[step], _ALONG_FILM, shrunk=0.5))
+            else:
+                axes.spines[:].set_visible(False)
+                _limit(axes, thin)
+                say(axes, f"ended at\nstep {count(ends[name])}")
             axes.set(xticks=[], yticks=[])
             if axes in grid[0]:
                 words = "at the start" if step == 0 else f"step {count(step)}"
@@ -114,8 +129,15 @@ def _panel(axes: Axes, plane: Plane, predict: Predict, along: int, *, shrunk: fl
     else:
         shade_classes(axes, outputs, extent, len(plane.classes))
     scatter_classes(axes, plane.x, plane.labels, plane.classes, shrunk=shrunk)
-    axes.set(xlim=extent[:2], ylim=extent[2:], facecolor=UNKNOWN, aspect="equal" if alike(extent) else "auto")
+    axes.set_facecolor(UNKNOWN)
+    _limit(axes, plane)
     return is_flat
+
+
+def _limit(axes: Axes, plane: Plane) -> None:
+    """Limit a panel to the data, to scale if both inputs can share one."""
+    extent = extent_of(plane.x)
+    axes.set(xlim=extent[:2], ylim=extent[2:], aspect="equal" if alike(extent) else "auto")
 
 
 def _explain(figure: Figure, plane: Plane, *, is_flat: bool) -> None:

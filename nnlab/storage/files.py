@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -296,16 +297,25 @@ def write_blocks(path: Path, blocks: Iterable[str]) -> None:
 
 
 class FileInParts:
-    """A UTF-8 text file that several processes write at the same time, each its own parts, until they are joined."""
+    """A UTF-8 text file that several processes write at the same time, each its own parts, until they are joined.
+
+    Parts have no names: whatever becomes of the processes, nothing is left of them. They are made before this process
+    is copied, and belong to its copies as well.
+    """
 
     def __init__(self, path: Path, count: int) -> None:
         self.path = path
-        self.parts = [temporary_for(path.with_name(f"{path.name}.{number}")) for number in range(count)]
+        with storage_errors(path):
+            self.parts = [tempfile.TemporaryFile(dir=path.parent) for _ in range(count)]  # noqa: SIM115 - see `close`
 
     def write(self, number: int, blocks: Iterable[str]) -> None:
-        """Write a part, one block of text after the other."""
-        with storage_errors(self.path), os.fdopen(open_new(self.parts[number]), "wb") as stream:
-            stream.writelines(block.encode() for block in blocks)
+        """Write a part, one block of text after the other; what a process that failed wrote of it is gone."""
+        part = self.parts[number]
+        with storage_errors(self.path):
+            part.seek(0)
+            part.truncate()
+            part.writelines(block.encode() for block in blocks)
+            part.flush()
 
     def join(self) -> None:
         """Write the file atomically: its parts in the order of their numbers. All of them must have been written."""
@@ -313,13 +323,13 @@ class FileInParts:
 
     def _copy(self, stream: IO[bytes]) -> None:
         for part in self.parts:
-            with part.open("rb") as source:
-                shutil.copyfileobj(source, stream, 2**20)
+            part.seek(0)
+            shutil.copyfileobj(part, stream, 2**20)
 
-    def remove(self) -> None:
-        """Remove the parts that are there."""
+    def close(self) -> None:
+        """Give up the parts."""
         for part in self.parts:
-            remove(part)
+            part.close()
 
 
 def write_json(path: Path, document: Any) -> None:

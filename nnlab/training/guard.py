@@ -150,6 +150,7 @@ class Guard:
             self._rewind(broken, step)
         state.diverged |= new & state.running
         state.running = state.running & ~state.diverged
+        self.restore_held()  # statistics of those held before have moved in this step
         self._hold(self.held | new)
 
     def _rewind(self, broken: Array, last: int) -> None:

@@ -101,7 +101,9 @@ class Health:
     ) -> None:
         rows = sampled(network, x.shape[1])
         self.network, self.theta, self.statistics, self.ratios = network, theta, statistics, ratios
-        self.x, self.y, self.seeds = x[:, rows], np.asarray(y[:, rows]), tuple(seeds)
+        # An index leaves the axes of several replicas in another order in memory, which BLAS may round otherwise.
+        self.x, self.y = np.ascontiguousarray(x[:, rows]), np.ascontiguousarray(y[:, rows])
+        self.seeds = tuple(seeds)
         # The buffers of images are large: one replica has them at a time, and only while it is looked at.
         self.kept = None if network.has_images else _Look(network, theta, statistics, self.seeds, self.x, self.y)
 

@@ -23,7 +23,7 @@ from nnlab.comparison.tables import arm_rows, tables_of
 from nnlab.report.page import HtmlTable
 from nnlab.report.tables import escaped, latex, markdown
 from nnlab.storage.cells import cells_of
-from nnlab.storage.files import FileInParts, sweep
+from nnlab.storage.files import FileInParts
 from nnlab.storage.folder import RunFolder
 from nnlab.storage.metrics import cell
 from nnlab.storage.summary import ArmSummary, ComparisonSummary, GateLine
@@ -120,20 +120,27 @@ def test_a_table_in_parts_is_joined_and_nothing_else_is_left(tmp_path):
         written.write(number, [f"{number}", f"{number}\n"])
     written.write(1, ["again\n"])  # as where a process has failed
     written.join()
-    written.remove()
+    written.close()
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
     assert (tmp_path / "table.csv").read_text() == "00\nagain\n22\n"
 
 
-def test_parts_that_a_killed_process_left_are_swept(tmp_path):
+def test_nothing_is_left_of_the_parts_of_a_killed_process(tmp_path):
     script = (
         "import os, sys; from pathlib import Path; from nnlab.storage.files import FileInParts\n"
-        "FileInParts(Path(sys.argv[1]) / 'table.csv', 1).write(0, ['a']); os.kill(os.getpid(), 9)"
+        "FileInParts(Path(sys.argv[1]) / 'table.csv', 2).write(0, ['a']); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, tmp_path], check=False)
-    assert len(list(tmp_path.iterdir())) == 1
-    sweep(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_many_arms_share_parts():
+    arms = {f"a{number}": Made(**{"val/loss": np.full((2, 3), number)}) for number in range(40)}
+    summary = ComparisonSummary.model_construct(arms=dict.fromkeys(arms, ArmSummary.model_construct(settings={})))
+    comparison = Comparison("n", "val/loss", False, [3, 14], arms, {}, {}, summary, 200)  # noqa: FBT003 - as it is defined
+    parts = records._metric_parts(comparison)
+    assert len(parts) <= 13
+    assert "".join(line for part in parts for line in part) == one_by_one(comparison, ["val/loss"])
 
 
 def test_every_table_has_a_row_for_each_arm(path, summary):

@@ -483,6 +483,15 @@ def test_a_film_has_a_row_for_each_arm_and_a_panel_for_each_moment():
     assert [axes.get_ylabel() for axes in figure.axes[::3]] == ["a", "b"]
 
 
+def test_a_film_says_where_a_network_was_trained_no_more():
+    comparison = with_networks()
+    own = comparison.median_networks["b"]
+    comparison.median_networks["b"] = replace(own, frames=own.frames[:2], ended=7)
+    figure = picture("film", comparison)
+    assert [axes.get_title() for axes in figure.axes[:3]] == ["at the start", "step 5", "step 20"]
+    assert [[text.get_text() for text in axes.texts] for axes in figure.axes[3:]] == [[], [], ["ended at\nstep 7"]]
+
+
 def test_names_beside_a_film_are_not_broken_within_a_word():
     figure = picture("film", with_networks(labels=("leaky_relu(negative_slope=0.1)", "b")))
     assert figure.axes[0].get_ylabel() == "leaky_relu(\nnegative_slope=0.1)"

@@ -156,7 +156,17 @@ def exact_p(sizes, total):
     return chances[abs(sums) >= total].sum()
 
 
-@pytest.mark.parametrize("sizes", [[1] * 501, [1] * 400 + [0] * 2000, [1] * 600 + [2] * 300 + [3] * 150])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [1] * 501,
+        [1] * 400 + [0] * 2000,
+        [1] * 600 + [2] * 300 + [3] * 150,
+        [2, 3] * 300,
+        [10, 15] * 300,
+        [4, 6, 9] * 200,
+    ],
+)
 @pytest.mark.parametrize("z", [0.0, 0.7, 1.5, 2.0, 2.5])
 def test_many_pairs_are_tested_by_the_limit_within_the_error_that_is_told(sizes, z):
     signs = np.resize([1, -1], len(sizes))

@@ -33,6 +33,8 @@ def problem(head="multiclass", precision="float64", activation="tanh", **network
     """A setup of one seed, and the x and y of a batch of 12 rows for 100 replicas, each its own."""
     about = dict(HEADS[head])
     own = {"layers": [4, 4], "activation": activation} | network
+    if not own["layers"]:
+        own = {}
     if "head" in about:
         own["head"] = about.pop("head")
     setup = setup_for(experiment(network=own, precision=precision, **about))
@@ -44,6 +46,7 @@ def problem(head="multiclass", precision="float64", activation="tanh", **network
 def measured(setup, replicas, x, y):
     """Outputs, losses, scores, mean loss and gradient of some replicas, which take their own rows or share them."""
     theta = laid_out(setup.network.start(SEEDS[:replicas], x.dtype), setup.network, x.shape[1])
+    theta += 0.1 * np.random.default_rng(0).standard_normal(theta.shape[1]).astype(x.dtype)  # biases are not 0
     gradient = np.zeros_like(theta)
     own = pass_of(setup.network, theta, gradient, x.shape[1])
     assert isinstance(own, ReplicasFirstPass)
@@ -81,11 +84,15 @@ def test_so_it_does_under_every_activation(precision):
         assert_the_same_bits(setup, x, y)
 
 
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("rows", [1, 2, 12])
-@pytest.mark.parametrize("layers", [[1], [3, 1], [1, 5]])
-def test_so_it_does_where_an_axis_has_length_one(rows, layers):
-    setup, x, y = problem(layers=layers)
-    assert_the_same_bits(setup, x[:, :rows], y[:, :rows])
+@pytest.mark.parametrize("layers", [[1], [3, 1], [1, 5], []])
+@pytest.mark.parametrize("head", ["multiclass", "regression"])
+def test_so_it_does_where_an_axis_has_length_one(rows, layers, head, precision, shared):
+    setup, x, y = problem(head, precision, layers=layers)
+    x, y = (values.astype(precision)[: 1 if shared else None, :rows] for values in (x, y))
+    assert_the_same_bits(setup, x, y)
 
 
 @pytest.mark.parametrize("activation", ["tanh", {"name": "prelu", "alpha": 0.25}, {"name": "prelu", "per_unit": True}])

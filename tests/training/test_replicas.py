@@ -56,8 +56,10 @@ def assert_same_run(together, alone, replica):
     assert bits(state.best.value[replica]) == bits(own.best.value[0])
     assert state.best.step[replica] == own.best.step[0]
     assert (state.running[replica], state.diverged[replica]) == (own.running[0], own.diverged[0])
-    if own.running[0]:  # a replica that stopped early is carried along, and only its best weights count
+    if own.running[0] or own.diverged[0]:  # of one that stopped early only the best weights count
         assert bits(state.theta[replica]) == bits(own.theta[0])
+        assert bits(state.statistics[replica]) == bits(own.statistics[0])
+    if own.running[0]:
         assert all(bits(state.slots[name][replica]) == bits(slot[0]) for name, slot in own.slots.items())
     shown = [(r.step, name, bits(v[replica])) for r in records for name, v in r.figures.items() if r.step <= own.step]
     assert shown == [(r.step, name, bits(v[0])) for r in own_records for name, v in r.figures.items()]
@@ -214,6 +216,54 @@ def test_replicas_that_run_away_do_so_as_they_would_alone():
         training={"steps": 120, "batch_size": "all", "log_every": 3, "evaluate_every": 3},
     )
     assert 0 < state.diverged.sum() < len(SEEDS)
+
+
+def test_what_has_run_away_keeps_its_statistics_while_others_do_so_later():
+    state = assert_each_as_alone(
+        task="regression",
+        data={"source": "energy", "scale": "standard"},
+        network={"layers": [{"dense": 3}, {"batch_norm": True}], "activation": "relu"},
+        optimizer={"name": "sgd", "learning_rate": 0.05},
+        training={"steps": 60, "batch_size": 8, "log_every": 3},
+    )
+    assert len(set(state.bad_step[state.diverged])) > 1
+
+
+@pytest.mark.parametrize("layers", [[8], [40]])
+def test_the_mean_of_learned_parameters(layers):
+    assert_each_as_alone(
+        SEEDS[:5],
+        data=MOONS,
+        precision="float64",
+        network={"layers": layers, "activation": {"name": "prelu", "per_unit": True}},
+        training=training(),
+    )
+
+
+@pytest.mark.parametrize("layers", [[4], [40]])
+def test_figures_of_health_on_rows_of_each_replica_with_one_input(layers):
+    chosen = experiment(
+        task="regression",
+        data={"source": "energy", "validation": 0.3},
+        precision="float64",
+        network={"layers": layers, "activation": "tanh"},
+        optimizer="adam",
+        training={"steps": 6, "batch_size": 4, "log_every": 1, "evaluate_every": 2, "health": True},
+    )
+    found = read_rows(chosen, None, Path())
+    columns = replace(found.columns, inputs=found.columns.inputs[:1])
+    narrow = replace(found, x=30 * found.x[:33, :1], y=found.y[:33], columns=columns)
+    together, *alone = (
+        list(setup.fit(setup.start()))
+        for setup in (
+            set_up(chosen, prepare_rows(chosen, narrow, own)) for own in (SEEDS[:5], *([s] for s in SEEDS[:5]))
+        )
+    )
+    for replica, own in enumerate(alone):
+        for record, other in zip(together, own, strict=True):
+            assert {name: bits(v[replica]) for name, v in record.figures.items()} == {
+                name: bits(v[0]) for name, v in other.figures.items()
+            }
 
 
 # --- Learning rates side by side --------------------------------------------------------------------------------------

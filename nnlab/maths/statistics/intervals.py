@@ -238,7 +238,7 @@ def _note(sample: list[float], groups: tuple[list[float], list[float]] | None, c
     if count == 1:
         return "a single seed: its spread is unknown"
     if _all_the_same(sample):
-        return f"all {count} seeds gave the same: the spread of others is unknown"
+        return f"all {count:,} seeds gave the same: the spread of others is unknown"
     if count < FEWEST:
         return f"fewer than {FEWEST} seeds: the interval holds {100 * confidence:g} % only for figures without skew"
     return _note_on_groups(*groups, confidence) if groups else ""

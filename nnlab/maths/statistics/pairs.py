@@ -269,19 +269,31 @@ def _limit(sizes: Array, total: float) -> float:
 
         p = 2 Φ(-z)      z = (total - δ)/√Σd²
 
-    Where all differences are multiples of the smallest above 0, sums are 2δ apart, and p begins halfway to the next
-    one (continuity correction); else δ = 0. Signs are symmetric, so that the first term that is missing is that of the
-    fourth cumulant, -2 Σd⁴ of Σ ±d, in Edgeworth's expansion: -φ(z) (z³ - 3z)/6 · Σd⁴/(Σd²)². |φ(z) (z³ - 3z)| is at
-    most 0.551, so that p is off by at most 0.092/250 = 0.0004 for 250 `_alike` differences, and at p = 0.05 by 0.00007.
-    The standard error of 9,999 drawn patterns at p = 0.05 is 0.0022. Source: Feller 1971, An Introduction to
-    Probability Theory and Its Applications II, chapter XVI.
+    Where all differences are multiples of a number δ, as those of accuracies on few rows, sums are 2δ apart, and p
+    begins halfway to the next one (continuity correction); else δ = 0. Signs are symmetric, so that the first term that
+    is missing is that of the fourth cumulant, -2 Σd⁴ of Σ ±d, in Edgeworth's expansion: -φ(z) (z³ - 3z)/6 · Σd⁴/(Σd²)².
+    |φ(z) (z³ - 3z)| is at most 0.551, so that p is off by at most 0.092/250 = 0.0004 for 250 `_alike` differences, and
+    at p = 0.05 by 0.00007. The standard error of 9,999 drawn patterns at p = 0.05 is 0.0022. Source: Feller 1971, An
+    Introduction to Probability Theory and Its Applications II, chapter XVI.
     """
-    step = sizes[sizes > 0][0]
-    with np.errstate(all="ignore"):
-        multiples = sizes / step
-        is_lattice = bool(np.abs(multiples - np.rint(multiples)).max() <= _OFF_THE_LATTICE)
-    z = (total - is_lattice * step) / math.hypot(*sizes)
+    z = (total - _common_divisor(sizes)) / math.hypot(*sizes)
     return min(1.0, float(2 * special.ndtr(-z)))
 
 
-_OFF_THE_LATTICE = 1e-6  # of its step, from rounding
+def _common_divisor(sizes: Array) -> float:
+    """The largest number of which all sizes are multiples; 0 where it would be too small to matter, or is none.
+
+    Euclid's algorithm, in which what is left of a size counts as nothing below a share of the largest size.
+    """
+    nothing = _NO_STEP * sizes[-1]
+    found = 0.0
+    for size in np.unique(sizes[sizes > nothing]).tolist():
+        while size > nothing:
+            # Rounded to the nearest multiple, for a quotient just below a whole number is that number.
+            found, size = size, abs(found - size * round(found / size))  # noqa: PLW2901
+        if found < _LEAST_STEP * sizes[-1]:
+            return 0.0
+    return found
+
+
+_NO_STEP, _LEAST_STEP = 1e-9, 1e-5  # shares of the largest size: its rounding errors, and what moves p by nothing
