@@ -506,6 +506,11 @@ def _complete(entry: Entry, mapping: dict[str, Any], as_: type[AnyChoice]) -> An
     learn, more = _learned(entry, mapping)
     if not faults:
         more += [((_written(p, mapping),), fault) for p, fault in disordered(entry, values)]
+        more += [
+            (("learn",), f"found {name}, which would begin as {values[name]}; expected a finite {name} beside learn")
+            for name in learn or ()
+            if values[name] in (math.inf, -math.inf)
+        ]
     if faults or more:
         raise inner_faults(faults + more)
     changed = tuple(name for name, value in values.items() if value != known[name].default)

@@ -114,6 +114,7 @@ VALUES = [
     ("layers: [8]", "activation: {name: prelu, alpha: high}", "7:36", "found 'high' for alpha of prelu"),
     ("layers: [8]", "activation: {name: prelu, alpha: true}", "7:36", "found true for alpha of prelu"),
     ("layers: [8]", "activation: {name: prelu, learn: [beta]}", "7:36", "out of alpha"),
+    ("layers: [8]", "activation: {name: relu, learn: [max_value]}", "7:35", "expected a finite max_value"),
     ("layers: [8]", "activation: {name: prelu, learn: alpha}", "7:36", "expected a list"),
     ("layers: [8]", "activation: {name: prelu, per_unit: 1}", "7:39", "expected true or false"),
     ("layers: [8]", "init: he_norma", "7:9", "did you mean 'he_normal'?"),
