@@ -395,15 +395,18 @@ class Pass:
 
     def _enter(self, x: Array) -> Array:
         """The inputs as the first layer wants them. Making a view takes time: it is kept while x is the same."""
+        self.x, self.inner_x = x, self._inner(x)
+        return self.inner_x
+
+    def _begin(self, x: Array) -> Array:
+        """Theta and the inputs as the layers want them."""
         if self.copies_theta:
             self.theta[...] = self.given
-        if x is not self.x:
-            self.x, self.inner_x = x, self._inner(x)
-        return self.inner_x
+        return self.inner_x if x is self.x else self._enter(x)
 
     def forward(self, x: Array) -> Array:
         """The outputs (R, m, K) for x; logits stay in `self.z`."""
-        values = self.inner_x if x is self.x and not self.copies_theta else self._enter(x)
+        values = self._begin(x) if self.copies_theta or x is not self.x else self.inner_x
         for layer in self.layers:
             values = layer.forward(values)
         if values is not self.inner_z:
@@ -431,7 +434,7 @@ class Pass:
 
     def forward_by_layer(self, x: Array) -> Iterator[Array]:
         """The outputs of each layer in turn, (R, m, units); `forward` must come after it before anything else."""
-        values = self._enter(x)
+        values = self._begin(x)
         for layer in self.layers:
             values = layer.forward(values)
             yield self.outer(values)

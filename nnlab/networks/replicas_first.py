@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from nnlab.maths import memory
 from nnlab.networks.layers.base import BoundLayer, Buffers, Layer, PassContext, Shape, is_image, units_of
 from nnlab.networks.layers.dense import Dense
-from nnlab.networks.layers.elementwise import Elementwise
+from nnlab.networks.layers.elementwise import BoundElementwise, Elementwise
 from nnlab.networks.layout import Layout
 from nnlab.networks.network import Network, Pass, mean_over_samples
 
@@ -98,8 +98,13 @@ class ReplicasFirstPass(Pass):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         self.enter_x, self.enter_y = _Entrance(), _Entrance()
         super().__init__(*arguments, **more)
-        self.enter_y.replicas = len(self.theta)
+        self.enter_x.least, self.enter_y.least = 1 + (len(self.given) == 1), len(self.theta)
         self.own = slice(len(self.given))
+        if self.head.weights is not None and self.head.reweighted is not None:  # they must not decide about an order
+            self.head = self.head.reweighted(np.asfortranarray(self.head.weights)).forms(self.theta.dtype)
+        # Weights are read in place; what else is read of theta needs real twins.
+        learns = any(isinstance(bound, BoundElementwise) and bound.layer.learned for bound in self.layers)
+        self.copies_theta = self.copies_theta and (len(self.given) > 1 or learns or self.has_penalties)
         self.gives = None if self.gradient is self.given_gradient else self.gradient[self.own]  # type: ignore[index]
 
     def _own(self, values: Array) -> Array:
@@ -111,16 +116,20 @@ class ReplicasFirstPass(Pass):
         return room(len(self.theta), batch, units_of(shape), self.theta.dtype)
 
     def _views(self, layout: Layout, values: Array) -> dict[str, Array]:
-        """Each tensor by its name, and all that belongs to a layer by the layer's."""
+        """Each tensor by its name, and all that belongs to a layer by the layer's.
+
+        The twins of a lone replica read the same weights: a view of theta without a step from one to the other. Since
+        their inputs are copies, einsum still goes along them.
+        """
         layers = {name.partition("/")[0] for name in layout.places}
-        return super()._views(layout, values) | {name: values[:, layout.place_of(name)] for name in layers}
+        twins = values is self.theta and len(self.given) == 1
+        all_of_it = np.broadcast_to(self.given, values.shape) if twins else values
+        return super()._views(layout, values) | {name: all_of_it[:, layout.place_of(name)] for name in layers}
 
     def _bind(self, layer: Layer, buffers: Buffers) -> BoundLayer:
         return DenseReplicasFirst(layer, buffers) if isinstance(layer, Dense) else super()._bind(layer, buffers)
 
     def _enter(self, x: Array) -> Array:
-        if self.copies_theta:
-            self.theta[...] = self.given
         self.inner_x = self.enter_x(x)
         self.x = self.enter_x.constant
         return self.inner_x
@@ -188,18 +197,18 @@ class ReplicasFirstPass(Pass):
 class _Entrance:
     """Copies arrays (R or 1, m, units) into a room; one that cannot be written to, and so cannot change, only once.
 
-    Such a one becomes as many `replicas` where that is given: what is added to it then goes along them all at once.
+    The copy has `least` replicas or more. Targets are given to every replica: what is computed of them then goes along
+    all at once, and in one order whether or not replicas share them.
     """
 
     def __init__(self) -> None:
-        self.constant, self.copy, self.replicas = np.empty(0), np.empty((0, 0, 0)), 1
+        self.constant, self.copy = np.empty(0), np.empty((0, 0, 0))
+        self.least = 1
 
     def __call__(self, values: Array) -> Array:
         if values is self.constant:
             return self.copy
-        replicas, m, units = values.shape
-        if replicas == 1 and not values.flags.writeable:
-            replicas = self.replicas
+        replicas, m, units = max(len(values), self.least), *values.shape[1:]
         if self.copy.shape != (replicas, m, units) or values.dtype != self.copy.dtype:
             self.copy = room(replicas, m, units, values.dtype)
         self.copy[...] = values

@@ -164,7 +164,7 @@ def test_widths_that_do_not_fit_are_refused(name):
 ELEMENTWISE = {name: entry for name, entry in ACTIVATIONS.items() if isinstance(entry, Activation)}
 LEARNED = [(name, p) for name, entry in ELEMENTWISE.items() for p in entry.parameter_slopes]
 # A relu that is 0 below its threshold has no slope by it.
-BESIDE = {("relu", "threshold"): {"negative_slope": 0.3}}
+BESIDE = {("relu", "max_value"): {"max_value": 1.0}, ("relu", "threshold"): {"negative_slope": 0.3}}
 
 
 @pytest.mark.parametrize("per_unit", [False, True])

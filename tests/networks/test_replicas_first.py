@@ -19,6 +19,14 @@ HEADS = {
         "data": {"source": {"name": "spirals", "samples": 60, "classes": 3}},
         "head": {"activation": "identity", "loss": "hinge"},
     },
+    "smoothed": {
+        "task": "multiclass",
+        "data": {"source": {"name": "spirals", "samples": 60, "classes": 3}},
+        "head": {
+            "activation": "softmax",
+            "loss": {"name": "cross_entropy", "smoothing": 0.2, "class_weights": [0.3, 1.7, 0.9]},
+        },
+    },
     "focal": {
         "task": "multiclass",
         "data": {"source": {"name": "spirals", "samples": 60, "classes": 3}},

@@ -229,6 +229,24 @@ def test_what_has_run_away_keeps_its_statistics_while_others_do_so_later():
     assert len(set(state.bad_step[state.diverged])) > 1
 
 
+@pytest.mark.parametrize("layers", [[3], [60]])
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"loss": {"name": "cross_entropy", "class_weights": "balanced", "smoothing": 0.2}},
+        {"activation": "sigmoid", "loss": {"name": "focal", "class_weights": "balanced"}},
+        {"activation": "identity", "loss": {"name": "hinge", "class_weights": "balanced"}},
+    ],
+)
+def test_class_weights_of_each_replica(head, layers):
+    assert_each_as_alone(
+        task="multiclass",
+        data={"source": "iris", "validation": 0.37},
+        network={"layers": layers, "activation": "tanh", "head": head},
+        training={"steps": 12, "batch_size": 17, "log_every": 1},
+    )
+
+
 @pytest.mark.parametrize("layers", [[8], [40]])
 def test_the_mean_of_learned_parameters(layers):
     assert_each_as_alone(
