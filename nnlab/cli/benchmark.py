@@ -109,7 +109,7 @@ SessionSeconds = Annotated[
 SuiteName = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Override the benchmark's name.")]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class BenchmarkOptions:
     """What is compared, in place of what a suite file says."""
 
@@ -131,7 +131,7 @@ class BenchmarkOptions:
         return {"activations": self.activation or (), "tune": self.tune or (), **given}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class SessionOptions(g.PictureOptions):
     """Who trains, what is reused, and how long it may take."""
 
@@ -149,7 +149,7 @@ class SessionOptions(g.PictureOptions):
         return {**super().chosen, **{name: getattr(self, name) for name in own}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class EveryFileOptions(g.CodeOptions):
     """Options for reading the experiment of every set."""
 

@@ -76,7 +76,7 @@ Tune = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class ComparisonOptions:
     """What is compared."""
 

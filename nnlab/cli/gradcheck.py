@@ -78,7 +78,7 @@ SelfTest = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CheckOptions:
     """How the derivatives are checked."""
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nnlab.cli.terminal import Screen
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class CodeOptions:
     """Plugins and threads."""
 
@@ -35,14 +35,14 @@ class CodeOptions:
         return self.plugin or []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class PluginOptions(CodeOptions):
     """The same, and the folder of runs."""
 
     runs_dir: o.RunsDir = Path("runs")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class RunOptions(PluginOptions):
     """The same for a command on a run, and where the run's data are now."""
 
@@ -54,7 +54,7 @@ class RunOptions(PluginOptions):
         return {"runs_dir": self.runs_dir, "plugins": self.plugins, "set": self.sets or ()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class UnnamedOptions(PluginOptions):
     """Options for reading an experiment file, for commands without a run folder."""
 
@@ -67,7 +67,7 @@ class UnnamedOptions(PluginOptions):
         return {"set": self.sets or (), "seed": self.seed, "plugins": self.plugins, "threads": self.threads}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class FileOptions(UnnamedOptions):
     """Options for reading an experiment file."""
 
@@ -79,7 +79,7 @@ class FileOptions(UnnamedOptions):
         return {**super().reading, "name": self.name}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class PictureOptions:
     """The formats of the pictures."""
 
@@ -95,7 +95,7 @@ class PictureOptions:
         return {"figures": formats}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class LengthOptions(PictureOptions):
     """How long to train, the seconds of this session, and whether a page follows it."""
 
@@ -121,7 +121,7 @@ class LengthOptions(PictureOptions):
         return {"steps": self.steps, "epochs": self.epochs}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class WorkOptions(PictureOptions):
     """Options for training many networks: processes, cluster, reuse, a page that follows."""
 
@@ -139,7 +139,7 @@ class WorkOptions(PictureOptions):
         return {**super().chosen, **own, "dask": self.dask, "dask_timeout": self.dask_timeout}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class GateOptions:
     """Gates, the baseline with which they compare, and the JUnit report."""
 
@@ -163,7 +163,7 @@ class GateOptions:
         return {"gates": self.gates, **self.compared}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class BaselineOptions(GateOptions):
     """The same, and whether a linear model is fitted to compare with."""
 
@@ -175,14 +175,14 @@ class BaselineOptions(GateOptions):
         return {**super().compared, "baselines": self.baselines}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Debugging:
     """The option --debug."""
 
     debug: o.Debug = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class BareOutput(Debugging):
     """The output options of commands that only list something."""
 
@@ -194,7 +194,7 @@ class BareOutput(Debugging):
             result(line)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class Output(BareOutput):
     """The output options of commands that train or evaluate."""
 
@@ -221,7 +221,7 @@ class Output(BareOutput):
         return Screen(quiet=self.quiet or self.as_json)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class _BesideStdout(Output):
     """The output options of a command whose stdout carries an output that the user has named."""
 

@@ -90,7 +90,7 @@ def runs() -> typer.Typer:
 # --- list -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class ListOptions:
     """Which runs are listed, in which order, and with which columns."""
 

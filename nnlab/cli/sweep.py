@@ -48,7 +48,7 @@ Metric = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class SweepOptions:
     """What is searched, and what ranks it."""
 

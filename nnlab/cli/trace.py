@@ -94,7 +94,7 @@ Digits = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class ExerciseOptions:
     """What is left out or marked."""
 
@@ -112,7 +112,7 @@ class ExerciseOptions:
         return self.answers is not None and is_stdout(self.answers)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False, eq=False)
 class FormatOptions(g.BareOutput):
     """How the step is printed."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -112,7 +113,8 @@ def share_difference(only_a: int, only_b: int, total: int, confidence: float = 0
     if min(only_a, only_b) < 0 or not 0 < total >= only_a + only_b:
         raise ValueError(f"no difference of {only_a} and {only_b} in {total}")
     p, q = (only_a + 1) / (total + 2), (only_b + 1) / (total + 2)
-    half = float(special.ndtri((1 + confidence) / 2)) * math.sqrt((p + q - (p - q) ** 2) / (total + 2))
+    # Python's own quantile: every short training asks for it, and SciPy takes a tenth of a second to load.
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt((p + q - (p - q) ** 2) / (total + 2))
     return Interval((only_a - only_b) / total, max(-1.0, p - q - half), min(1.0, p - q + half))
 
 
