@@ -304,9 +304,14 @@ class FileInParts:
     """
 
     def __init__(self, path: Path, count: int) -> None:
-        self.path = path
-        with storage_errors(path):
-            self.parts = [tempfile.TemporaryFile(dir=path.parent) for _ in range(count)]  # noqa: SIM115 - see `close`
+        self.path, self.parts = path, list[Any]()
+        try:
+            with storage_errors(path):
+                for _ in range(count):
+                    self.parts.append(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115 - see `close`
+        except BaseException:  # as where the system gives no more open files
+            self.close()
+            raise
 
     def write(self, number: int, blocks: Iterable[str]) -> None:
         """Write a part, one block of text after the other; what a process that failed wrote of it is gone."""
