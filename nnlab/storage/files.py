@@ -332,9 +332,10 @@ class FileInParts:
             shutil.copyfileobj(part, stream, 2**20)
 
     def close(self) -> None:
-        """Give up the parts."""
+        """Give up the parts, with what could not be written of them: whoever wrote has been told."""
         for part in self.parts:
-            part.close()
+            with contextlib.suppress(OSError):
+                part.close()
 
 
 def write_json(path: Path, document: Any) -> None:

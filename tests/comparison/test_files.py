@@ -125,6 +125,20 @@ def test_a_table_in_parts_is_joined_and_nothing_else_is_left(tmp_path):
     assert (tmp_path / "table.csv").read_text() == "00\nagain\n22\n"
 
 
+def test_a_part_for_which_there_is_no_room_is_told_once(tmp_path):
+    script = (
+        "import resource, signal, sys; from contextlib import closing; from pathlib import Path\n"
+        "from nnlab.errors import StorageError; from nnlab.storage.files import FileInParts\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    with closing(FileInParts(Path(sys.argv[1]) / 'table.csv', 1)) as table: table.write(0, ['a' * 600] * 2)\n"
+        "except StorageError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{tmp_path}/table.csv: cannot write: File too large\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_left_of_the_parts_of_a_killed_process(tmp_path):
     script = (
         "import os, sys; from pathlib import Path; from nnlab.storage.files import FileInParts\n"
