@@ -1,7 +1,8 @@
 """Groups of options that several commands share: a command takes a group as one parameter, typer sees single options.
 
 A command is a function with a parameter for each specific option and one for each group, annotated with the group's
-class. `command_of` turns it into a function with all single options in its signature, as typer requires.
+class. `command_of` turns it into a function with all single options in its signature, as typer requires. Nobody prints
+or compares a group: methods for that would be generated anew at every start.
 """
 
 from __future__ import annotations

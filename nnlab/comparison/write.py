@@ -152,35 +152,27 @@ _ROWS_AT_ONCE = 2**17  # of metrics.csv, whose cells take about 70 bytes each be
 
 
 @dataclass(frozen=True)
-class _Joined:
-    """Lines of several arms, as often as they are asked for."""
-
-    arms: Sequence[_MetricLines]
-
-    def __iter__(self) -> Iterator[str]:
-        return (lines for arm in self.arms for lines in arm)
-
-
-@dataclass(frozen=True)
 class _MetricLines:
-    """The lines of an arm, one for each seed and step: every figure along the way. As often as they are asked for."""
+    """A line per arm, seed and step: every figure along the way. As often as they are asked for."""
 
-    arm: ArmLike
-    begin: Sequence[str]
+    arms: Sequence[tuple[Sequence[str], ArmLike]]  # each behind the cells that name it
     seeds: Sequence[int]
     figures: Sequence[str]
 
     def __iter__(self) -> Iterator[str]:
+        return (lines for begin, arm in self.arms for lines in self._of(begin, arm))
+
+    def _of(self, begin: Sequence[str], arm: ArmLike) -> Iterator[str]:
         """A block of seeds at a time, column by column."""
-        steps = [f",{step}" for step in self.arm.steps.tolist()]
+        steps = [f",{step}" for step in arm.steps.tolist()]
         at_once = max(1, _ROWS_AT_ONCE // len(steps))
         for first in range(0, len(self.seeds), at_once):
             seeds = self.seeds[first : first + at_once]
             missing = np.full((len(seeds), len(steps)), np.nan)
             places = [seed + step for seed in map(str, seeds) for step in steps]
-            curves = (self.arm.curves.get(name) for name in self.figures)
+            curves = (arm.curves.get(name) for name in self.figures)
             own = (missing if curve is None else curve[first : first + at_once] for curve in curves)
-            yield _lines(self.begin, [places, *map(cells_of, own)])
+            yield _lines(begin, [places, *map(cells_of, own)])
 
 
 _MOST_PARTS = 12
@@ -190,12 +182,10 @@ def _metric_parts(comparison: Comparison) -> list[Iterable[str]]:
     """The names of the columns, and the lines of one arm after the other, in parts of several arms if they are many."""
     figures = list(dict.fromkeys(name for arm in comparison.arms.values() for name in arm.curves))
     header = [_csv_line([*name_columns(comparison.summary), "seed", "step", *figures])]
-    arms = [
-        _MetricLines(arm, name_cells(comparison.summary, label), comparison.seeds, figures)
-        for label, arm in comparison.arms.items()
-    ]
+    arms = [(name_cells(comparison.summary, label), arm) for label, arm in comparison.arms.items()]
     at_once = -(-len(arms) // _MOST_PARTS)
-    return [header, *(_Joined(arms[first : first + at_once]) for first in range(0, len(arms), at_once))]
+    parts = (arms[first : first + at_once] for first in range(0, len(arms), at_once))
+    return [header, *(_MetricLines(part, comparison.seeds, figures) for part in parts)]
 
 
 def _lines(begin: Sequence[str], columns: Sequence[Sequence[str]], end: Sequence[str] = ()) -> str:

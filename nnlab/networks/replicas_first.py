@@ -98,7 +98,8 @@ class ReplicasFirstPass(Pass):
     def __init__(self, *arguments: Any, **more: Any) -> None:
         self.enter_x, self.enter_y = _Entrance(), _Entrance()
         super().__init__(*arguments, **more)
-        self.enter_x.least, self.enter_y.least = 1 + (len(self.given) == 1), len(self.theta)
+        self.enter_x.least = 2 if len(self.given) == 1 else 1
+        self.enter_y.least = len(self.theta)
         self.own = slice(len(self.given))
         if self.head.weights is not None and self.head.reweighted is not None:  # they must not decide about an order
             self.head = self.head.reweighted(np.asfortranarray(self.head.weights)).forms(self.theta.dtype)
